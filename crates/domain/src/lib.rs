@@ -1,0 +1,39 @@
+//! The values and rules of WhatOTP.
+//!
+//! Nothing in here does I/O, reads a clock or draws a random number: time and entropy are arguments. A value that
+//! exists is valid, because its `parse` (or `new`) is the only door to it.
+#![deny(missing_docs)]
+
+mod api_key;
+mod code;
+mod delivery;
+mod id;
+mod idempotency;
+mod ledger;
+mod locale;
+mod metadata;
+mod phone;
+mod policy;
+mod scope;
+mod session;
+mod template;
+mod timestamp;
+mod unicode_digits;
+
+pub use api_key::{ApiKey, ApiKeySecret, IpNet, Scope, ScopeSet};
+pub use code::{Code, CodeError, CodeLength};
+pub use delivery::{Delivery, DeliveryError, DeliveryEvent, DeliveryStatus};
+pub use id::{AccountId, ApiKeyId, DeliveryId, IdError, RequestId, SessionId, TemplateId};
+pub use idempotency::IdempotencyKey;
+pub use ledger::{LedgerPolicy, LiveSession, NumberLedger, SendCap, SendRefused};
+pub use locale::Locale;
+pub use metadata::{Metadata, MetadataError};
+pub use phone::{NumberType, PhoneNumber, PhoneNumberError};
+pub use policy::{MessageTtl, OtpPolicy, SessionTtl};
+pub use scope::{AccountScope, Mode};
+pub use session::{Attempted, Finished, OtpSession, Purpose, SessionStatus};
+pub use template::{
+    MessageTemplate, TemplateBody, TemplateCategory, TemplateError, TemplateStatus, VariableMismatch, Variables,
+    VariablesError,
+};
+pub use timestamp::Timestamp;

@@ -1,0 +1,218 @@
+mod body;
+mod variables;
+
+pub use body::TemplateBody;
+pub use variables::{VariableMismatch, Variables, VariablesError};
+
+use crate::{Locale, TemplateId};
+
+/// WhatsApp's limit for a template's name.
+const MAX_NAME_BYTES: usize = 512;
+
+/// Why something cannot be a message template. No message repeats what was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// The name is not of the form WhatsApp takes.
+    #[error("name the template with 1 to 512 lower-case letters, digits and underscores")]
+    Name,
+    /// There is no text in any language.
+    #[error("give the template a body in at least one language")]
+    NoTranslation,
+    /// Two texts are for the same locale.
+    #[error("give the template one body for each language")]
+    DuplicateLocale,
+    /// A body has nothing but white space.
+    #[error("write a body that is not blank")]
+    BodyBlank,
+    /// A body has more than 1024 characters.
+    #[error("shorten the body to at most 1024 characters")]
+    BodyTooLong,
+    /// A brace belongs to no placeholder, or a placeholder's name has another form.
+    #[error("write each placeholder as {{{{1}}}} or {{{{first_name}}}}, and use no other braces")]
+    MalformedPlaceholder,
+    /// Some placeholders are numbers and some are names.
+    #[error("use either numbered or named placeholders, not both")]
+    MixedPlaceholders,
+    /// The numbers are not 1, 2, 3, … in some order.
+    #[error("number the placeholders from 1 without leaving one out")]
+    PlaceholderGap,
+    /// One language uses a placeholder that another does not.
+    #[error("use the same placeholders in every language")]
+    PlaceholdersDiffer,
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)*
+        }
+
+        impl $name {
+            /// The word for it in the API.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)*
+                }
+            }
+
+            /// Reads what `as_str` writes.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                match text {
+                    $($text => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// What WhatsApp charges a template as, and what it may say.
+    TemplateCategory {
+        /// One-time codes; WhatsApp fixes their text.
+        Authentication = "authentication",
+        /// About something the recipient does or has ordered.
+        Utility = "utility",
+        /// Everything else.
+        Marketing = "marketing",
+    }
+}
+
+words! {
+    /// How far a template has come with WhatsApp.
+    TemplateStatus {
+        /// Not handed in yet.
+        Draft = "draft",
+        /// Handed in, not decided.
+        Pending = "pending",
+        /// May be sent.
+        Approved = "approved",
+        /// Refused.
+        Rejected = "rejected",
+        /// Stopped for a while because recipients complained.
+        Paused = "paused",
+        /// Stopped for good.
+        Disabled = "disabled",
+    }
+}
+
+/// A message with placeholders, in one or more languages that all have the same placeholders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageTemplate {
+    id: TemplateId,
+    name: String,
+    category: TemplateCategory,
+    status: TemplateStatus,
+    // There is always a first, which is why it is not merely one of a list.
+    first: (Locale, TemplateBody),
+    others: Vec<(Locale, TemplateBody)>,
+}
+
+impl MessageTemplate {
+    /// A template of these translations, of which the first is the last resort when no locale fits.
+    pub fn new(
+        id: TemplateId,
+        name: String,
+        category: TemplateCategory,
+        status: TemplateStatus,
+        translations: Vec<(Locale, TemplateBody)>,
+    ) -> Result<Self, TemplateError> {
+        if !is_template_name(&name) {
+            return Err(TemplateError::Name);
+        }
+        let mut translations = translations.into_iter();
+        let first = translations.next().ok_or(TemplateError::NoTranslation)?;
+        let template = Self { id, name, category, status, first, others: translations.collect() };
+        template.check_translations()?;
+        Ok(template)
+    }
+
+    fn check_translations(&self) -> Result<(), TemplateError> {
+        let mut locales: Vec<&Locale> = self.locales().collect();
+        locales.sort_unstable();
+        locales.dedup();
+        if locales.len() != self.locales().count() {
+            return Err(TemplateError::DuplicateLocale);
+        }
+        let same = |body: &TemplateBody| sorted(body.placeholders()) == sorted(self.placeholders());
+        if self.others.iter().all(|(_, body)| same(body)) { Ok(()) } else { Err(TemplateError::PlaceholdersDiffer) }
+    }
+
+    /// The template's id.
+    #[must_use]
+    pub fn id(&self) -> TemplateId {
+        self.id
+    }
+
+    /// The name it has at WhatsApp.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it may say.
+    #[must_use]
+    pub fn category(&self) -> TemplateCategory {
+        self.category
+    }
+
+    /// Whether it may be sent.
+    #[must_use]
+    pub fn status(&self) -> TemplateStatus {
+        self.status
+    }
+
+    /// Its translations, in the order they were given.
+    pub fn translations(&self) -> impl Iterator<Item = (&Locale, &TemplateBody)> {
+        std::iter::once(&self.first).chain(&self.others).map(|(locale, body)| (locale, body))
+    }
+
+    /// The locales it has a text for.
+    pub fn locales(&self) -> impl Iterator<Item = &Locale> {
+        self.translations().map(|(locale, _)| locale)
+    }
+
+    /// The placeholders without braces: numbers in order, names as they first appear in the first translation.
+    #[must_use]
+    pub fn placeholders(&self) -> &[String] {
+        self.first.1.placeholders()
+    }
+
+    /// The text for exactly this locale.
+    #[must_use]
+    pub fn body(&self, locale: &Locale) -> Option<&TemplateBody> {
+        self.entry(locale).map(|(_, body)| body)
+    }
+
+    /// The text that fits best: `wanted` and its fallbacks, then `default` and its fallbacks, then the first.
+    #[must_use]
+    pub fn translation(&self, wanted: Option<&Locale>, default: &Locale) -> (&Locale, &TemplateBody) {
+        let candidates = wanted.into_iter().chain([default]).flat_map(Locale::fallbacks);
+        let found = candidates.into_iter().find_map(|locale| self.entry(&locale));
+        found.unwrap_or((&self.first.0, &self.first.1))
+    }
+
+    /// Whether the variables name exactly the placeholders.
+    pub fn check(&self, variables: &Variables) -> Result<(), VariableMismatch> {
+        self.first.1.check(variables)
+    }
+
+    fn entry(&self, wanted: &Locale) -> Option<(&Locale, &TemplateBody)> {
+        self.translations().find(|(locale, _)| *locale == wanted)
+    }
+}
+
+fn is_template_name(name: &str) -> bool {
+    (1..=MAX_NAME_BYTES).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+fn sorted(names: &[String]) -> Vec<&String> {
+    let mut names: Vec<&String> = names.iter().collect();
+    names.sort_unstable();
+    names
+}

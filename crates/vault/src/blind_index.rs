@@ -1,0 +1,48 @@
+use whatotp_domain::{AccountScope, PhoneNumber};
+
+use crate::Keyring;
+use crate::digest::{digests, hex_prefix};
+
+const PER_ACCOUNT: &str = "whatotp/phone-index/v1/account";
+const GLOBAL: &str = "whatotp/phone-index/v1/global";
+
+digests! {
+    /// A keyed hash of a phone number, by which rows are found without the number being readable in the database.
+    ///
+    /// It is still personal data. An unkeyed hash would be no protection: all numbers there are can be tried.
+    BlindIndex;
+}
+
+impl BlindIndex {
+    /// 8 hex characters that tell numbers apart in the logs.
+    #[must_use]
+    pub fn tag(&self) -> String {
+        hex_prefix(&self.0, 4)
+    }
+
+    /// All 64 hex characters.
+    #[must_use]
+    pub fn to_hex(&self) -> String {
+        hex_prefix(&self.0, 32)
+    }
+}
+
+impl Keyring {
+    /// A number as one account and mode knows it: no other can be matched with it.
+    ///
+    /// Uses the oldest key, so that it outlives rotations (see [`Keyring`]).
+    #[must_use]
+    pub fn blind_index(&self, scope: AccountScope, number: &PhoneNumber) -> BlindIndex {
+        let number = number.as_e164();
+        BlindIndex(self.oldest().phone_index.scoped_tag(PER_ACCOUNT, scope, &[number.as_bytes()]))
+    }
+
+    /// A number as the whole installation knows it, for the limits that hold over all accounts.
+    ///
+    /// Uses the oldest key, so that it outlives rotations (see [`Keyring`]).
+    #[must_use]
+    pub fn global_index(&self, number: &PhoneNumber) -> BlindIndex {
+        let number = number.as_e164();
+        BlindIndex(self.oldest().phone_index.tag(GLOBAL, &[number.as_bytes()]))
+    }
+}

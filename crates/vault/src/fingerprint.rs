@@ -1,0 +1,31 @@
+use whatotp_domain::AccountScope;
+
+use crate::Keyring;
+use crate::digest::digests;
+
+const KEY: &str = "whatotp/idempotency/v1/key";
+const REQUEST: &str = "whatotp/idempotency/v1/request";
+
+digests! {
+    /// Tells whether a repeated `Idempotency-Key` comes with the same request. Keyed, because a request body holds a
+    /// phone number, which could be found from a plain hash.
+    Fingerprint;
+    /// What is stored of an `Idempotency-Key`, and how it is looked up.
+    IdempotencyHash;
+}
+
+/// Both use the oldest key: with the active one, a rotation would forget the requests of the last 24 hours, and a
+/// repeated one would be sent twice.
+impl Keyring {
+    /// The fingerprint of one request. `route` is the method and path template, `body` the bytes as they came.
+    #[must_use]
+    pub fn fingerprint(&self, scope: AccountScope, route: &str, body: &[u8]) -> Fingerprint {
+        Fingerprint(self.oldest().idempotency.scoped_tag(REQUEST, scope, &[route.as_bytes(), body]))
+    }
+
+    /// The look-up hash of an `Idempotency-Key`: one key means different things to other accounts, modes and routes.
+    #[must_use]
+    pub fn idempotency_key_hash(&self, scope: AccountScope, route: &str, key: &str) -> IdempotencyHash {
+        IdempotencyHash(self.oldest().idempotency.scoped_tag(KEY, scope, &[route.as_bytes(), key.as_bytes()]))
+    }
+}

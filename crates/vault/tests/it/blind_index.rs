@@ -1,0 +1,37 @@
+use whatotp_domain::Mode;
+
+use crate::support::{number, ring, scope};
+
+#[test]
+fn each_account_and_mode_knows_a_number_by_another_index() {
+    let ring = ring(&["a"]);
+    let (one, two) = (number("+4915112345678"), number("+4915112345679"));
+    let indexes = [
+        ring.blind_index(scope(1, Mode::Live), &one),
+        ring.blind_index(scope(1, Mode::Test), &one),
+        ring.blind_index(scope(2, Mode::Live), &one),
+        ring.blind_index(scope(1, Mode::Live), &two),
+        ring.global_index(&one),
+        ring.global_index(&two),
+    ];
+    let distinct: std::collections::HashSet<_> = indexes.into_iter().collect();
+    assert_eq!(distinct.len(), indexes.len());
+    assert_eq!(ring.blind_index(scope(1, Mode::Live), &number("+49 1511 2345678")), indexes[0]);
+}
+
+#[test]
+fn a_new_key_on_top_changes_no_index() {
+    let (before, after) = (ring(&["a"]), ring(&["c", "b", "a"]));
+    let (scope, number) = (scope(1, Mode::Live), number("+4915112345678"));
+    assert_eq!(before.blind_index(scope, &number), after.blind_index(scope, &number));
+    assert_eq!(before.global_index(&number), after.global_index(&number));
+    assert_eq!(before.index_kid(), after.index_kid());
+    assert_ne!(ring(&["b"]).blind_index(scope, &number), before.blind_index(scope, &number));
+}
+
+#[test]
+fn the_tag_and_debug_show_the_beginning_only() {
+    let index = ring(&["a"]).global_index(&number("+4915112345678"));
+    assert_eq!(index.tag(), index.to_hex()[..8]);
+    assert_eq!(format!("{index:?}"), format!("BlindIndex({}…)", &index.to_hex()[..4]));
+}
