@@ -1,0 +1,53 @@
+use whatotp_domain::DeliveryStatus;
+use whatotp_ports::{DeliveryRecord, Lease, Polled, Progress, SentMessage};
+
+use crate::deliver::ended;
+use crate::views::delivery_row;
+use crate::{Application, Failure};
+
+/// An unknown outcome is tried once more, and never a third time.
+const ATTEMPTS_WHEN_UNKNOWN: u32 = 2;
+
+impl Application {
+    /// Looks at a message that was handed over: asks the channel, tries an unknown one once more, and ends what has
+    /// run out of time.
+    pub(crate) async fn follow_up(&self, record: &DeliveryRecord, lease: &Lease) -> Result<(), Failure> {
+        let now = self.ports.clock.now();
+        let polled = self.poll(record).await?;
+        let mut way = record.delivery.clone();
+        for event in &polled.events {
+            way.record(event);
+        }
+        let settled = way.status().is_final();
+        if !settled && now >= record.expires_at {
+            let mut progress = ended(DeliveryStatus::Expired, now);
+            progress.events.extend(polled.events);
+            return self.progress(record, lease, progress).await;
+        }
+        let waits_until = way
+            .reached_at(DeliveryStatus::Unknown)
+            .filter(|_| way.status() == DeliveryStatus::Unknown && record.attempts < ATTEMPTS_WHEN_UNKNOWN)
+            .map(|since| since.plus(self.policy.unknown_wait));
+        if waits_until.is_some_and(|until| until <= now) && now < self.last_moment(record) {
+            return self.try_to_send(record, lease).await;
+        }
+        let next_look = [polled.poll_at, waits_until.filter(|until| *until > now)].into_iter().flatten().min();
+        let due_at = if settled { polled.poll_at } else { Some(next_look.unwrap_or(record.expires_at)) };
+        self.progress(record, lease, Progress { events: polled.events, due_at, ..Progress::default() }).await
+    }
+
+    async fn poll(&self, record: &DeliveryRecord) -> Result<Polled, Failure> {
+        let Some(channel) = self.channel(record.scope.mode) else { return Ok(Polled::default()) };
+        let now = self.ports.clock.now();
+        let way = &record.delivery;
+        let handed_over_at = way.reached_at(DeliveryStatus::Accepted).or(way.reached_at(DeliveryStatus::Unknown));
+        let id = record.id.to_bytes();
+        let sent = SentMessage {
+            delivery: record.id,
+            to: self.open_number(delivery_row(record, &id), &record.recipient)?,
+            status: way.status(),
+            handed_over_at: handed_over_at.unwrap_or(record.created_at),
+        };
+        Ok(channel.poll(&sent, now).await)
+    }
+}

@@ -1,0 +1,119 @@
+//! The use cases of WhatOTP, one file each: what a request, a worker or an operator can have done.
+//!
+//! A use case is a method of [`Application`], which holds the ports. It reads top to bottom as the whole rule; what it
+//! answers is an enum of its own, because "the code is wrong" is an answer and not a failure. What nobody can answer
+//! (the store is down) is a [`Failure`].
+
+mod cancel_otp;
+mod deliver;
+mod failure;
+mod follow_up;
+mod idempotency;
+mod keys;
+mod messages;
+mod otp_status;
+mod policy;
+mod resend_otp;
+mod sandbox_inbox;
+mod sealing;
+mod send_message;
+mod send_otp;
+mod setup;
+mod sweep;
+mod templates;
+mod verify_otp;
+mod views;
+mod watch;
+
+use std::sync::Arc;
+
+use whatotp_domain::Mode;
+use whatotp_ports::{
+    AccountStore, ApiKeyStore, Clock, DeliveryStore, Entropy, IdempotencyStore, MessageChannel, SessionStore,
+    TemplateStore, Wakeups,
+};
+use whatotp_vault::Keyring;
+
+pub use cancel_otp::OtpCanceled;
+pub use failure::Failure;
+pub use idempotency::Earlier;
+pub use keys::{Authenticated, NewKey};
+pub use messages::{MessageCanceled, MessageQuery};
+pub use policy::Policy;
+pub use resend_otp::OtpResent;
+pub use sandbox_inbox::{InboxItem, InboxQuery};
+pub use send_message::{MessageSent, SendMessage};
+pub use send_otp::{OtpSent, SendOtp};
+pub use setup::FirstRun;
+pub use sweep::Swept;
+pub use verify_otp::{OtpVerified, Typed, Verification, VerifyOtp};
+pub use views::{MessageView, SessionView};
+pub use watch::Watch;
+
+/// The ports that the use cases work through.
+#[derive(Clone)]
+pub struct Ports {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes.
+    pub entropy: Arc<dyn Entropy>,
+    /// The OTP sessions.
+    pub sessions: Arc<dyn SessionStore>,
+    /// The outbox.
+    pub deliveries: Arc<dyn DeliveryStore>,
+    /// The answers kept for repeated requests.
+    pub idempotency: Arc<dyn IdempotencyStore>,
+    /// The accounts.
+    pub accounts: Arc<dyn AccountStore>,
+    /// The API keys.
+    pub keys: Arc<dyn ApiKeyStore>,
+    /// The message templates.
+    pub templates: Arc<dyn TemplateStore>,
+    /// Where live messages go; `None` until a sender is configured.
+    pub live_channel: Option<Arc<dyn MessageChannel>>,
+    /// Where test messages go.
+    pub sandbox: Arc<dyn MessageChannel>,
+    /// Who waits for what.
+    pub wakeups: Arc<dyn Wakeups>,
+}
+
+/// The use cases.
+#[derive(Clone)]
+pub struct Application {
+    ports: Ports,
+    keyring: Arc<Keyring>,
+    policy: Arc<Policy>,
+}
+
+impl Application {
+    /// The use cases over these ports.
+    #[must_use]
+    pub fn new(ports: Ports, keyring: Arc<Keyring>, policy: Policy) -> Self {
+        Self { ports, keyring, policy: Arc::new(policy) }
+    }
+
+    /// The ports, for whoever runs loops beside the use cases.
+    #[must_use]
+    pub const fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    /// The keys.
+    #[must_use]
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    /// The rules in force.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    fn channel(&self, mode: Mode) -> Option<&Arc<dyn MessageChannel>> {
+        match mode {
+            Mode::Live => self.ports.live_channel.as_ref(),
+            Mode::Test => Some(&self.ports.sandbox),
+        }
+    }
+}

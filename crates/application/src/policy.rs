@@ -1,0 +1,43 @@
+use std::time::Duration;
+
+use whatotp_domain::{AccountScope, LedgerPolicy, Locale, Mode, OtpPolicy, PhoneNumber};
+
+/// The rules in force. All of it is configuration; the defaults are the documented ones.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// The bounds of a session.
+    pub otp: OtpPolicy,
+    /// The limits of a number.
+    pub limits: LedgerPolicy,
+    /// The language when a request names none.
+    pub default_locale: Locale,
+    /// Test-mode numbers that have no limits: the sandbox's magic numbers.
+    pub unlimited_in_test_mode: fn(&PhoneNumber) -> bool,
+    /// How long a worker keeps a delivery before another may take it. Well over [`Policy::channel_timeout`].
+    pub lease: Duration,
+    /// How long a channel may take for its first answer.
+    pub channel_timeout: Duration,
+    /// How long an unknown outcome waits for the provider's report before the message is tried once more.
+    pub unknown_wait: Duration,
+    /// An OTP is not sent any more when its code has less than this to live.
+    pub otp_send_margin: Duration,
+    /// How long a request under an `Idempotency-Key` may run before it counts as dead.
+    pub claim_lease: Duration,
+    /// How long an answer is kept for repeated requests.
+    pub claim_lifetime: Duration,
+    /// How long a session is kept, from its making.
+    pub session_retention: Duration,
+    /// How long a delivery is kept, from its making.
+    pub delivery_retention: Duration,
+}
+
+impl Policy {
+    /// The limits of one number.
+    pub(crate) fn limits_of(&self, scope: AccountScope, number: &PhoneNumber) -> LedgerPolicy {
+        if scope.mode == Mode::Test && (self.unlimited_in_test_mode)(number) {
+            LedgerPolicy::unlimited()
+        } else {
+            self.limits.clone()
+        }
+    }
+}

@@ -1,0 +1,81 @@
+use whatotp_domain::{AccountScope, DeliveryError, DeliveryId, SendRefused, SessionId, SessionStatus};
+use whatotp_ports::{Before, Claim, Prior, Resend, Resent, SendOutcome, Withdrawal, random};
+
+use crate::deliver::NewOtpDelivery;
+use crate::views::session_row;
+use crate::{Application, Failure, SessionView};
+
+/// What came of a resend.
+#[derive(Debug)]
+pub enum OtpResent {
+    /// The same code is on the way again, waits for its next try, or has an unknown outcome.
+    Sent(Box<SessionView>),
+    /// There is no such session.
+    NotFound,
+    /// The session is over, like this.
+    Finished(SessionStatus),
+    /// The session has used up its messages.
+    NoSendsLeft,
+    /// The number gets no message now.
+    Refused(SendRefused),
+    /// The provider will not deliver to this recipient. The session stays: an earlier message may still arrive.
+    Unreachable(DeliveryError),
+    /// There is no way to send just now; nothing was charged.
+    ChannelUnavailable,
+    /// The caller's key was used before.
+    Replay(Prior),
+}
+
+impl Application {
+    /// Sends the same code of the same session again. Attempts and expiry stay as they are.
+    pub async fn resend_otp(
+        &self,
+        scope: AccountScope,
+        id: SessionId,
+        claim: Option<Claim>,
+    ) -> Result<OtpResent, Failure> {
+        if self.channel(scope.mode).is_none() {
+            return Ok(OtpResent::ChannelUnavailable);
+        }
+        let Some((earlier, _)) = self.ports.sessions.find(scope, id).await? else { return Ok(OtpResent::NotFound) };
+        let row_id = id.to_bytes();
+        let to = self.open_number(session_row(&earlier.session, &row_id), &earlier.recipient)?;
+        let first = self.ports.deliveries.find_delivery(scope, earlier.delivery).await?;
+        let locale = first.and_then(|delivery| delivery.locale);
+
+        let now = self.ports.clock.now();
+        let delivery_id = DeliveryId::new(now, random(&*self.ports.entropy)?);
+        let new = NewOtpDelivery { id: delivery_id, session: &earlier.session, to: &to, locale };
+        let delivery = self.new_otp_delivery(&new, now)?;
+        let limits = self.policy.limits_of(scope, &to);
+        let resend = Resend { scope, session: id, delivery: delivery.clone(), limits, claim: claim.clone() };
+        let record = match self.ports.sessions.resend(resend, now).await? {
+            None => return Ok(OtpResent::NotFound),
+            Some(Resent::Stored(record)) => record,
+            Some(Resent::Refused(refused)) => return Ok(OtpResent::Refused(refused)),
+            Some(Resent::NoSendsLeft) => return Ok(OtpResent::NoSendsLeft),
+            Some(Resent::Finished(status)) => return Ok(OtpResent::Finished(status)),
+            Some(Resent::Replay(prior)) => return Ok(OtpResent::Replay(prior)),
+        };
+
+        match self.hand_over_otp(&record, &delivery, to).await? {
+            SendOutcome::Unavailable(error) => {
+                tracing::warn!(delivery.id = %delivery_id, error.code = error.code, "no way to send: the resend is withdrawn");
+                let before = Before::Delivery {
+                    latest: earlier.delivery,
+                    resend_available_at: earlier.session.resend_available_at,
+                };
+                let withdrawal = Withdrawal { scope, session: id, delivery: delivery_id, before, claim };
+                self.ports.sessions.withdraw(withdrawal, self.ports.clock.now()).await?;
+                Ok(OtpResent::ChannelUnavailable)
+            }
+            outcome => {
+                let way = self.settle_first_attempt(&delivery, &outcome).await?;
+                if let SendOutcome::Refused(error) = outcome {
+                    return Ok(OtpResent::Unreachable(error));
+                }
+                Ok(OtpResent::Sent(Box::new(self.session_view(record, way, self.ports.clock.now())?)))
+            }
+        }
+    }
+}

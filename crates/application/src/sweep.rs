@@ -1,0 +1,38 @@
+use crate::{Application, Failure};
+
+/// Rows deleted in one step: small, so that a sweep never holds up the hot path for long.
+const CHUNK: u32 = 1_000;
+
+/// How many rows a sweep deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Swept {
+    /// Sessions.
+    pub sessions: u64,
+    /// Deliveries.
+    pub deliveries: u64,
+    /// Ledgers of numbers.
+    pub ledgers: u64,
+    /// Claims of idempotency keys.
+    pub claims: u64,
+}
+
+impl Swept {
+    /// All of them.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.sessions + self.deliveries + self.ledgers + self.claims
+    }
+}
+
+impl Application {
+    /// Deletes one chunk of everything whose time is over. Call it again at once while it finds much.
+    pub async fn sweep(&self) -> Result<Swept, Failure> {
+        let (ports, policy, now) = (&self.ports, &self.policy, self.ports.clock.now());
+        Ok(Swept {
+            sessions: ports.sessions.purge_sessions(now.minus(policy.session_retention), CHUNK).await?,
+            deliveries: ports.deliveries.purge_deliveries(now.minus(policy.delivery_retention), CHUNK).await?,
+            ledgers: ports.sessions.purge_ledgers(&policy.limits, now, CHUNK).await?,
+            claims: ports.idempotency.purge_claims(now, CHUNK).await?,
+        })
+    }
+}

@@ -1,0 +1,59 @@
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use whatotp_ports::Subscription;
+
+use crate::Failure;
+
+/// Announcements are hints and may be lost, so a watcher looks again at least this often.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+type Look<V> = Box<dyn Fn() -> BoxFuture<'static, Result<Option<V>, Failure>> + Send + Sync>;
+
+/// Follows one session or message.
+pub struct Watch<V> {
+    subscription: Box<dyn Subscription>,
+    look: Look<V>,
+    seen: V,
+}
+
+impl<V: PartialEq> Watch<V> {
+    /// Takes the first look. The subscription is older than it, so that nothing falls between.
+    pub(crate) async fn begin(
+        subscription: Box<dyn Subscription>,
+        look: impl Fn() -> BoxFuture<'static, Result<Option<V>, Failure>> + Send + Sync + 'static,
+    ) -> Result<Option<Self>, Failure> {
+        let seen = look().await?;
+        Ok(seen.map(|seen| Self { subscription, look: Box::new(look), seen }))
+    }
+
+    /// What was last seen.
+    #[must_use]
+    pub const fn seen(&self) -> &V {
+        &self.seen
+    }
+
+    /// What was last seen, for keeps.
+    #[must_use]
+    pub fn into_seen(self) -> V {
+        self.seen
+    }
+
+    /// Waits, `at_most` so long, until something differs from what was last seen. Returns whether it does.
+    pub async fn changed(&mut self, at_most: Duration) -> Result<bool, Failure> {
+        let wait = async {
+            loop {
+                self.subscription.changed(LOOK_AGAIN).await;
+                match (self.look)().await? {
+                    Some(current) if current != self.seen => {
+                        self.seen = current;
+                        return Ok(true);
+                    }
+                    Some(_) => {}
+                    None => return Ok(false),
+                }
+            }
+        };
+        tokio::time::timeout(at_most, wait).await.unwrap_or(Ok(false))
+    }
+}

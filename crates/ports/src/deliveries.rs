@@ -1,0 +1,208 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use whatotp_domain::{
+    AccountScope, Delivery, DeliveryEvent, DeliveryId, DeliveryStatus, Locale, SessionId, TemplateId, Timestamp,
+};
+use whatotp_vault::{BlindIndex, Sealed};
+
+use crate::{Claim, Prior, StoreResult};
+
+/// What a delivery carries. Never the code: that is derived when it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryKind {
+    /// The code of a session.
+    Otp(SessionId),
+    /// A template of the customer's.
+    Message(TemplateId),
+}
+
+/// A delivery that is to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewDelivery {
+    /// Its id; for a message, the public one.
+    pub id: DeliveryId,
+    /// Whose it is.
+    pub scope: AccountScope,
+    /// What it carries.
+    pub kind: DeliveryKind,
+    /// The number, sealed.
+    pub recipient: Sealed,
+    /// The number's blind index.
+    pub number: BlindIndex,
+    /// The template's values, sealed.
+    pub variables: Option<Sealed>,
+    /// What the customer attached to a message, sealed.
+    pub metadata: Option<Sealed>,
+    /// The language asked for.
+    pub locale: Option<Locale>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When its time is over: it MUST NOT be sent after this.
+    pub expires_at: Timestamp,
+    /// How long the caller keeps it to itself, to make the first attempt; `None` leaves it to the next worker.
+    pub leased_for: Option<Duration>,
+}
+
+/// A delivery as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryRecord {
+    /// Its id.
+    pub id: DeliveryId,
+    /// Whose it is.
+    pub scope: AccountScope,
+    /// What it carries.
+    pub kind: DeliveryKind,
+    /// The number, sealed.
+    pub recipient: Sealed,
+    /// The number's blind index.
+    pub number: BlindIndex,
+    /// The template's values, sealed.
+    pub variables: Option<Sealed>,
+    /// What the customer attached, sealed.
+    pub metadata: Option<Sealed>,
+    /// The language asked for.
+    pub locale: Option<Locale>,
+    /// How far it has come.
+    pub delivery: Delivery,
+    /// The provider's id for it.
+    pub provider_message_id: Option<String>,
+    /// How often it was given to the provider, or tried to be.
+    pub attempts: u32,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When its time is over.
+    pub expires_at: Timestamp,
+}
+
+/// The right to work on one delivery for a while.
+///
+/// The token fences: every new lease of a delivery has a greater one, and a worker whose lease was given to another
+/// cannot write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// Whose delivery.
+    pub scope: AccountScope,
+    /// Which delivery.
+    pub delivery: DeliveryId,
+    /// The fencing token, from 1.
+    pub token: i64,
+}
+
+impl Lease {
+    /// The lease that a delivery stored with `leased_for` begins with.
+    #[must_use]
+    pub const fn first(scope: AccountScope, delivery: DeliveryId) -> Self {
+        Self { scope, delivery, token: 1 }
+    }
+}
+
+/// A delivery that a worker has taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimedDelivery {
+    /// The delivery.
+    pub record: DeliveryRecord,
+    /// The right to it.
+    pub lease: Lease,
+    /// Whether an earlier lease ran out without a word: its worker died, and may or may not have sent the message.
+    pub interrupted: bool,
+}
+
+/// What a worker has to say about a delivery it holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// What happened.
+    pub events: Vec<DeliveryEvent>,
+    /// The provider's id for it, if it was told just now.
+    pub provider_message_id: Option<String>,
+    /// Whether it was given to the provider, or tried to be.
+    pub attempted: bool,
+    /// When somebody has to look at it again; `None` when nobody has to.
+    pub due_at: Option<Timestamp>,
+}
+
+/// What came of storing a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Enqueued {
+    /// It is stored, and due at once.
+    Stored(Box<DeliveryRecord>),
+    /// The caller's key was used before.
+    Replay(Prior),
+}
+
+/// What came of canceling a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CancelDelivery {
+    /// It is canceled.
+    Done(Box<DeliveryRecord>),
+    /// It is past `queued`, or a worker has it right now.
+    TooLate(DeliveryStatus),
+    /// The caller's key was used before.
+    Replay(Prior),
+}
+
+/// Which deliveries to list. Everything that is `None` does not matter.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeliveryFilter {
+    /// Only messages (`Some(false)` would be only codes).
+    pub messages: Option<bool>,
+    /// In this status.
+    pub status: Option<DeliveryStatus>,
+    /// Of this template.
+    pub template: Option<TemplateId>,
+    /// Of this session.
+    pub session: Option<SessionId>,
+    /// This one.
+    pub delivery: Option<DeliveryId>,
+    /// To this number.
+    pub number: Option<BlindIndex>,
+    /// Made at or after this moment.
+    pub created_after: Option<Timestamp>,
+    /// Only what was ever given to the provider.
+    pub handed_over: bool,
+    /// Older than this one.
+    pub before: Option<DeliveryId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Everything that is ever sent: the outbox, the timeline and the log in one.
+#[async_trait]
+pub trait DeliveryStore: Send + Sync {
+    /// Stores a message and the claim. When it returns, the message survives a crash.
+    async fn enqueue(&self, new: NewDelivery, claim: Option<Claim>, now: Timestamp) -> StoreResult<Enqueued>;
+
+    /// Leases at most `limit` deliveries that are due at `now`, longest due first, of every account.
+    ///
+    /// MUST give a delivery to one caller at a time. A lease that is neither finished by [`DeliveryStore::progress`]
+    /// nor given up runs out after `lease_for`, and the delivery is due again, marked as interrupted.
+    async fn claim_due(&self, lease_for: Duration, limit: u32, now: Timestamp) -> StoreResult<Vec<ClaimedDelivery>>;
+
+    /// Merges what a worker did into a delivery and ends its lease. The events are merged forward only.
+    ///
+    /// MUST write nothing and return `None` when the lease is no longer the worker's. Otherwise returns the way of the
+    /// delivery after the merge.
+    async fn progress(&self, lease: &Lease, progress: Progress) -> StoreResult<Option<Delivery>>;
+
+    /// One delivery.
+    async fn find_delivery(&self, scope: AccountScope, id: DeliveryId) -> StoreResult<Option<DeliveryRecord>>;
+
+    /// Deliveries of this scope that fit, newest first.
+    async fn list_deliveries(&self, scope: AccountScope, filter: &DeliveryFilter) -> StoreResult<Vec<DeliveryRecord>>;
+
+    /// Cancels a message that is queued and that no worker has taken.
+    async fn cancel_delivery(
+        &self,
+        scope: AccountScope,
+        id: DeliveryId,
+        claim: Option<Claim>,
+        now: Timestamp,
+    ) -> StoreResult<Option<CancelDelivery>>;
+
+    /// When the next delivery is due, of any account. `None` when none ever is.
+    async fn next_due(&self) -> StoreResult<Option<Timestamp>>;
+
+    /// Deletes at most `limit` deliveries that were created before `created_before`, of every account, and are not
+    /// due any more. Returns how many.
+    async fn purge_deliveries(&self, created_before: Timestamp, limit: u32) -> StoreResult<u64>;
+}

@@ -1,0 +1,203 @@
+use async_trait::async_trait;
+use whatotp_domain::{
+    AccountScope, Attempted, Delivery, DeliveryId, LedgerPolicy, LiveSession, OtpSession, SendRefused, SessionId,
+    SessionStatus, Timestamp,
+};
+use whatotp_vault::{BlindIndex, Kid, Sealed};
+
+use crate::{Claim, NewDelivery, Prior, StoreResult};
+
+/// A session as it is stored: the code is not in it, and the number only sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRecord {
+    /// The session.
+    pub session: OtpSession,
+    /// The master key that its code is derived from.
+    pub kid: Kid,
+    /// The number, sealed.
+    pub recipient: Sealed,
+    /// The number's blind index.
+    pub number: BlindIndex,
+    /// What the customer attached, sealed.
+    pub metadata: Option<Sealed>,
+    /// Its latest delivery.
+    pub delivery: DeliveryId,
+}
+
+/// A session that is to be issued.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// The session, with no message counted yet.
+    pub record: SessionRecord,
+    /// Its first message.
+    pub delivery: NewDelivery,
+    /// The number's limits.
+    pub limits: LedgerPolicy,
+    /// The caller's claim.
+    pub claim: Option<Claim>,
+}
+
+/// What came of issuing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Issued {
+    /// The session and its delivery are stored.
+    Created {
+        /// The session, with its first message counted.
+        record: Box<SessionRecord>,
+        /// The pending session whose place it took.
+        superseded: Option<LiveSession>,
+    },
+    /// The number gets no message now; nothing was stored.
+    Refused(SendRefused),
+    /// The caller's key was used before.
+    Replay(Prior),
+}
+
+/// A session's code that is to be sent again.
+#[derive(Debug, Clone)]
+pub struct Resend {
+    /// Whose.
+    pub scope: AccountScope,
+    /// Which session.
+    pub session: SessionId,
+    /// The message.
+    pub delivery: NewDelivery,
+    /// The number's limits.
+    pub limits: LedgerPolicy,
+    /// The caller's claim.
+    pub claim: Option<Claim>,
+}
+
+/// What came of a resend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resent {
+    /// The delivery is stored and the session's latest.
+    Stored(SessionRecord),
+    /// The number gets no message now; nothing was stored.
+    Refused(SendRefused),
+    /// The session has used up its messages.
+    NoSendsLeft,
+    /// The session is over, like this.
+    Finished(SessionStatus),
+    /// The caller's key was used before.
+    Replay(Prior),
+}
+
+/// A message that was definitely not sent, whose session (or resend) is to be undone.
+#[derive(Debug, Clone)]
+pub struct Withdrawal {
+    /// Whose.
+    pub scope: AccountScope,
+    /// The session.
+    pub session: SessionId,
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// For a new session: the one whose place it took. For a resend: the delivery that was the latest before.
+    pub before: Before,
+    /// The caller's claim.
+    pub claim: Option<Claim>,
+}
+
+/// What there was before a withdrawn message.
+#[derive(Debug, Clone)]
+pub enum Before {
+    /// No session: it was the first message of a new one, which took this one's place.
+    NoSession(Option<LiveSession>),
+    /// The same session, whose latest delivery was this one.
+    Delivery {
+        /// The delivery.
+        latest: DeliveryId,
+        /// From when on it allowed a resend.
+        resend_available_at: Timestamp,
+    },
+}
+
+/// A code that was given to a session, compared already.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// Whose.
+    pub scope: AccountScope,
+    /// Which session.
+    pub session: SessionId,
+    /// The session's number.
+    pub number: BlindIndex,
+    /// Whether the code is right.
+    pub matched: bool,
+    /// The number's limits.
+    pub limits: LedgerPolicy,
+    /// The caller's claim.
+    pub claim: Option<Claim>,
+}
+
+/// What came of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settled {
+    /// It was settled; the session as it then is.
+    Done(SessionRecord, Attempted),
+    /// The number has failed too often, and the attempt was neither charged nor looked at.
+    Blocked {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// The caller's key was used before.
+    Replay(Prior),
+}
+
+/// What came of canceling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CancelSession {
+    /// It is canceled.
+    Done(SessionRecord),
+    /// It was over before, like this.
+    Finished(SessionStatus),
+    /// The caller's key was used before.
+    Replay(Prior),
+}
+
+/// The OTP sessions, with what their numbers have received and failed.
+#[async_trait]
+pub trait SessionStore: Send + Sync {
+    /// Stores a new session, its first delivery (leased to the caller when the delivery says so), the number's
+    /// ledger and the claim, in one step.
+    ///
+    /// MUST refuse when the number's ledger does ([`NumberLedger::may_send`](whatotp_domain::NumberLedger::may_send)):
+    /// of any number of concurrent calls for one number as many succeed as its limits allow. MUST supersede the
+    /// pending session of the same number and purpose, so that at most one is pending.
+    async fn issue(&self, new: NewSession, now: Timestamp) -> StoreResult<Issued>;
+
+    /// Stores one more delivery of a pending session. Attempts, expiry and the number's failures MUST stay.
+    async fn resend(&self, resend: Resend, now: Timestamp) -> StoreResult<Option<Resent>>;
+
+    /// Undoes an issue or a resend whose message was definitely not sent: the delivery, the count in the ledger and
+    /// the claim are gone; a new session is gone too, and the one it superseded is pending again if its time is not
+    /// over. Does nothing when the session has moved on.
+    async fn withdraw(&self, withdrawal: Withdrawal, now: Timestamp) -> StoreResult<()>;
+
+    /// Charges one attempt to a pending session and, when `matched`, consumes it.
+    ///
+    /// MUST be one atomic step: of any number of concurrent calls at most `attempts_max` are charged, and at most one
+    /// returns [`Attempted::Verified`]. MUST count a wrong attempt in the number's ledger, clear the ledger's failures
+    /// on a right one, and refuse a number that is blocked. MUST NOT change a session that is over, or of another scope.
+    async fn settle_attempt(&self, attempt: Attempt, now: Timestamp) -> StoreResult<Option<Settled>>;
+
+    /// Cancels a pending session, and its deliveries that are still queued.
+    async fn cancel(
+        &self,
+        scope: AccountScope,
+        session: SessionId,
+        claim: Option<Claim>,
+        now: Timestamp,
+    ) -> StoreResult<Option<CancelSession>>;
+
+    /// Ends a pending session whose only message cannot be delivered. Does nothing to any other.
+    async fn fail(&self, scope: AccountScope, session: SessionId, now: Timestamp) -> StoreResult<()>;
+
+    /// A session and the way of its latest delivery.
+    async fn find(&self, scope: AccountScope, session: SessionId) -> StoreResult<Option<(SessionRecord, Delivery)>>;
+
+    /// Deletes at most `limit` sessions that were created before `created_before`, of every account. Returns how many.
+    async fn purge_sessions(&self, created_before: Timestamp, limit: u32) -> StoreResult<u64>;
+
+    /// Deletes at most `limit` ledgers in which nothing matters any more at `now`. Returns how many.
+    async fn purge_ledgers(&self, limits: &LedgerPolicy, now: Timestamp, limit: u32) -> StoreResult<u64>;
+}
