@@ -1,0 +1,4 @@
+//! Tests of the repository as a whole, in one binary.
+
+#[cfg(test)]
+mod arrows;
