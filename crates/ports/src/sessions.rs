@@ -162,7 +162,8 @@ pub trait SessionStore: Send + Sync {
     ///
     /// MUST refuse when the number's ledger does ([`NumberLedger::may_send`](whatotp_domain::NumberLedger::may_send)):
     /// of any number of concurrent calls for one number as many succeed as its limits allow. MUST supersede the
-    /// pending session of the same number and purpose, so that at most one is pending.
+    /// pending session of the same number and purpose, so that at most one is pending. (A number keeps at most sixteen
+    /// purposes in mind: more than its limits allow, but for a number that has none.)
     async fn issue(&self, new: NewSession, now: Timestamp) -> StoreResult<Issued>;
 
     /// Stores one more delivery of a pending session. Attempts, expiry and the number's failures MUST stay.

@@ -1,0 +1,73 @@
+//! The rows, for every engine alike, and their way to and from the ports' records.
+
+mod claims;
+mod deliveries;
+mod keys;
+mod ledgers;
+mod sessions;
+mod templates;
+
+pub(crate) use claims::ClaimRow;
+pub(crate) use deliveries::{DeliveryRow, WayRow};
+pub(crate) use keys::{AccountRow, ApiKeyRow};
+pub(crate) use ledgers::LedgerRow;
+pub(crate) use sessions::SessionRow;
+pub(crate) use templates::TemplateRow;
+
+use whatotp_domain::{AccountId, AccountScope, Mode, Timestamp};
+
+/// A stored value that is not what this program writes. It says where, never what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0} holds a value that this program does not write")]
+pub(crate) struct Unreadable(pub(crate) &'static str);
+
+type Read<T> = Result<T, Unreadable>;
+
+/// Puts the column's name to a value that could not be read.
+trait InColumn<T> {
+    fn in_column(self, name: &'static str) -> Read<T>;
+}
+
+impl<T> InColumn<T> for Option<T> {
+    fn in_column(self, name: &'static str) -> Read<T> {
+        self.ok_or(Unreadable(name))
+    }
+}
+
+impl<T, E> InColumn<T> for Result<T, E> {
+    fn in_column(self, name: &'static str) -> Read<T> {
+        self.or(Err(Unreadable(name)))
+    }
+}
+
+/// A scope as the columns `account_id` and `mode` hold it.
+#[derive(Debug, Clone)]
+pub(crate) struct ScopeColumns {
+    pub(crate) account: String,
+    pub(crate) mode: &'static str,
+}
+
+impl From<AccountScope> for ScopeColumns {
+    fn from(scope: AccountScope) -> Self {
+        Self { account: scope.account.to_string(), mode: scope.mode.as_str() }
+    }
+}
+
+fn scope(account_id: &str, mode: &str) -> Read<AccountScope> {
+    Ok(AccountScope {
+        account: AccountId::parse(account_id).in_column("account_id")?,
+        mode: Mode::parse(mode).in_column("mode")?,
+    })
+}
+
+fn hash(bytes: &[u8], column: &'static str) -> Read<[u8; 32]> {
+    bytes.try_into().in_column(column)
+}
+
+fn moment(unix_ms: Option<i64>) -> Option<Timestamp> {
+    unix_ms.map(Timestamp::from_unix_ms)
+}
+
+fn unix_ms(moment: Option<Timestamp>) -> Option<i64> {
+    moment.map(Timestamp::unix_ms)
+}

@@ -1,0 +1,181 @@
+use diesel::prelude::*;
+use whatotp_domain::{
+    Delivery, DeliveryError, DeliveryEvent, DeliveryId, DeliveryStatus, Locale, SessionId, TemplateId, Timestamp,
+};
+use whatotp_ports::{ClaimedDelivery, DeliveryKind, DeliveryRecord, Lease, NewDelivery};
+use whatotp_vault::{BlindIndex, Sealed};
+
+use super::{InColumn, Read, ScopeColumns, Unreadable, hash, scope, unix_ms};
+use crate::schema::deliveries;
+
+/// The columns that tell how far a delivery has come.
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = deliveries, treat_none_as_default_value = false, treat_none_as_null = true)]
+pub(crate) struct WayRow {
+    pub(crate) status: String,
+    pub(crate) queued_at: Option<i64>,
+    pub(crate) unknown_at: Option<i64>,
+    pub(crate) accepted_at: Option<i64>,
+    pub(crate) sent_at: Option<i64>,
+    pub(crate) canceled_at: Option<i64>,
+    pub(crate) expired_at: Option<i64>,
+    pub(crate) failed_at: Option<i64>,
+    pub(crate) delivered_at: Option<i64>,
+    pub(crate) read_at: Option<i64>,
+    pub(crate) error_code: Option<i64>,
+    pub(crate) error_title: Option<String>,
+    pub(crate) error_detail: Option<String>,
+}
+
+impl WayRow {
+    pub(crate) fn new(delivery: &Delivery) -> Self {
+        let at = |status| unix_ms(delivery.reached_at(status));
+        let error = delivery.error().cloned();
+        Self {
+            status: delivery.status().as_str().to_owned(),
+            queued_at: at(DeliveryStatus::Queued),
+            unknown_at: at(DeliveryStatus::Unknown),
+            accepted_at: at(DeliveryStatus::Accepted),
+            sent_at: at(DeliveryStatus::Sent),
+            canceled_at: at(DeliveryStatus::Canceled),
+            expired_at: at(DeliveryStatus::Expired),
+            failed_at: at(DeliveryStatus::Failed),
+            delivered_at: at(DeliveryStatus::Delivered),
+            read_at: at(DeliveryStatus::Read),
+            error_code: error.as_ref().map(|error| error.code.into()),
+            error_title: error.as_ref().map(|error| error.title.clone()),
+            error_detail: error.map(|error| error.detail),
+        }
+    }
+
+    pub(crate) fn read(self) -> Read<Delivery> {
+        let error = match (self.error_code, self.error_title, self.error_detail) {
+            (Some(code), Some(title), Some(detail)) => {
+                Some(DeliveryError { code: code.try_into().in_column("deliveries.error_code")?, title, detail })
+            }
+            _ => None,
+        };
+        let reached = [
+            (DeliveryStatus::Queued, self.queued_at),
+            (DeliveryStatus::Unknown, self.unknown_at),
+            (DeliveryStatus::Accepted, self.accepted_at),
+            (DeliveryStatus::Sent, self.sent_at),
+            (DeliveryStatus::Canceled, self.canceled_at),
+            (DeliveryStatus::Expired, self.expired_at),
+            (DeliveryStatus::Failed, self.failed_at),
+            (DeliveryStatus::Delivered, self.delivered_at),
+            (DeliveryStatus::Read, self.read_at),
+        ];
+        Ok(Delivery::from_events(reached.into_iter().filter_map(|(status, at)| {
+            let error = error.clone().filter(|_| status == DeliveryStatus::Failed);
+            Some(DeliveryEvent { status, at: Timestamp::from_unix_ms(at?), error })
+        })))
+    }
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = deliveries, treat_none_as_default_value = false)]
+pub(crate) struct DeliveryRow {
+    pub(crate) account_id: String,
+    pub(crate) id: String,
+    pub(crate) mode: String,
+    pub(crate) session_id: Option<String>,
+    pub(crate) template_id: Option<String>,
+    pub(crate) previous_id: Option<String>,
+    pub(crate) recipient: Vec<u8>,
+    pub(crate) number: Vec<u8>,
+    pub(crate) variables: Option<Vec<u8>>,
+    pub(crate) metadata: Option<Vec<u8>>,
+    pub(crate) locale: Option<String>,
+    #[diesel(embed)]
+    pub(crate) way: WayRow,
+    pub(crate) provider_message_id: Option<String>,
+    pub(crate) attempts: i64,
+    pub(crate) lease_token: i64,
+    pub(crate) leased: i32,
+    pub(crate) due_at: Option<i64>,
+    pub(crate) created_at: i64,
+    pub(crate) expires_at: i64,
+}
+
+impl DeliveryRow {
+    /// A delivery that is stored at `now`; `previous` is the session's delivery before it.
+    pub(crate) fn new(new: &NewDelivery, previous: Option<DeliveryId>, now: Timestamp) -> Self {
+        let ScopeColumns { account, mode } = new.scope.into();
+        let (session, template) = match new.kind {
+            DeliveryKind::Otp(session) => (Some(session.to_string()), None),
+            DeliveryKind::Message(template) => (None, Some(template.to_string())),
+        };
+        Self {
+            account_id: account,
+            id: new.id.to_string(),
+            mode: mode.to_owned(),
+            session_id: session,
+            template_id: template,
+            previous_id: previous.map(|id| id.to_string()),
+            recipient: new.recipient.as_bytes().to_vec(),
+            number: new.number.as_bytes().to_vec(),
+            variables: new.variables.as_ref().map(|sealed| sealed.as_bytes().to_vec()),
+            metadata: new.metadata.as_ref().map(|sealed| sealed.as_bytes().to_vec()),
+            locale: new.locale.as_ref().map(|locale| locale.as_str().to_owned()),
+            way: WayRow::new(&Delivery::queued(now)),
+            provider_message_id: None,
+            attempts: 0,
+            // `Lease::first` says that the first lease has token 1.
+            lease_token: new.leased_for.is_some().into(),
+            leased: new.leased_for.is_some().into(),
+            due_at: Some(now.plus(new.leased_for.unwrap_or_default()).unix_ms()),
+            created_at: new.created_at.unix_ms(),
+            expires_at: new.expires_at.unix_ms(),
+        }
+    }
+
+    pub(crate) fn read(self) -> Read<DeliveryRecord> {
+        let kind = match (&self.session_id, &self.template_id) {
+            (Some(session), None) => DeliveryKind::Otp(SessionId::parse(session).in_column("deliveries.session_id")?),
+            (None, Some(template)) => {
+                DeliveryKind::Message(TemplateId::parse(template).in_column("deliveries.template_id")?)
+            }
+            _ => return Err(Unreadable("deliveries.session_id")),
+        };
+        let locale = self.locale.map(|locale| Locale::parse(&locale).in_column("deliveries.locale"));
+        Ok(DeliveryRecord {
+            id: DeliveryId::parse(&self.id).in_column("deliveries.id")?,
+            scope: scope(&self.account_id, &self.mode)?,
+            kind,
+            recipient: Sealed::from_bytes(self.recipient),
+            number: BlindIndex::from_bytes(hash(&self.number, "deliveries.number")?),
+            variables: self.variables.map(Sealed::from_bytes),
+            metadata: self.metadata.map(Sealed::from_bytes),
+            locale: locale.transpose()?,
+            delivery: self.way.read()?,
+            provider_message_id: self.provider_message_id,
+            attempts: self.attempts.try_into().in_column("deliveries.attempts")?,
+            created_at: Timestamp::from_unix_ms(self.created_at),
+            expires_at: Timestamp::from_unix_ms(self.expires_at),
+        })
+    }
+
+    /// The row as it was before it was leased once more with the next token.
+    pub(crate) fn read_claimed(self) -> Read<ClaimedDelivery> {
+        let (token, interrupted) = (self.next_token(), self.leased != 0);
+        let record = self.read()?;
+        let lease = Lease { scope: record.scope, delivery: record.id, token };
+        Ok(ClaimedDelivery { record, lease, interrupted })
+    }
+
+    /// The session's delivery before this one.
+    pub(crate) fn previous(&self) -> Read<Option<DeliveryId>> {
+        let id = self.previous_id.as_deref().map(DeliveryId::parse);
+        id.transpose().in_column("deliveries.previous_id")
+    }
+
+    pub(crate) const fn next_token(&self) -> i64 {
+        self.lease_token.saturating_add(1)
+    }
+
+    /// Whether nobody but the caller that stored it can have given it to the provider.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.way.status == DeliveryStatus::Queued.as_str() && self.lease_token <= 1
+    }
+}

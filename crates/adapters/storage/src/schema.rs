@@ -1,0 +1,123 @@
+//! The tables, for every engine alike: text, binary and integers only.
+
+diesel::table! {
+    accounts (id) {
+        id -> Text,
+        name -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    api_keys (id) {
+        id -> Text,
+        account_id -> Text,
+        mode -> Text,
+        hash -> Binary,
+        name -> Text,
+        hint -> Text,
+        scopes -> Text,
+        allowed_ips -> Text,
+        created_at -> BigInt,
+        expires_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    templates (account_id, id) {
+        account_id -> Text,
+        id -> Text,
+        mode -> Text,
+        name -> Text,
+        category -> Text,
+        status -> Text,
+        translations -> Text,
+    }
+}
+
+diesel::table! {
+    number_ledgers (account_id, mode, number) {
+        account_id -> Text,
+        mode -> Text,
+        number -> Binary,
+        sends -> Text,
+        failures -> Text,
+        live -> Text,
+        verified_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    otp_sessions (account_id, id) {
+        account_id -> Text,
+        id -> Text,
+        mode -> Text,
+        purpose -> Text,
+        code_length -> Integer,
+        kid -> Text,
+        recipient -> Binary,
+        number -> Binary,
+        metadata -> Nullable<Binary>,
+        delivery_id -> Text,
+        status -> Text,
+        attempts -> Integer,
+        attempts_max -> Integer,
+        sends -> Integer,
+        sends_max -> Integer,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        resend_available_at -> BigInt,
+        finished_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    deliveries (account_id, id) {
+        account_id -> Text,
+        id -> Text,
+        mode -> Text,
+        session_id -> Nullable<Text>,
+        template_id -> Nullable<Text>,
+        previous_id -> Nullable<Text>,
+        recipient -> Binary,
+        number -> Binary,
+        variables -> Nullable<Binary>,
+        metadata -> Nullable<Binary>,
+        locale -> Nullable<Text>,
+        status -> Text,
+        queued_at -> Nullable<BigInt>,
+        unknown_at -> Nullable<BigInt>,
+        accepted_at -> Nullable<BigInt>,
+        sent_at -> Nullable<BigInt>,
+        canceled_at -> Nullable<BigInt>,
+        expired_at -> Nullable<BigInt>,
+        failed_at -> Nullable<BigInt>,
+        delivered_at -> Nullable<BigInt>,
+        read_at -> Nullable<BigInt>,
+        error_code -> Nullable<BigInt>,
+        error_title -> Nullable<Text>,
+        error_detail -> Nullable<Text>,
+        provider_message_id -> Nullable<Text>,
+        attempts -> BigInt,
+        lease_token -> BigInt,
+        leased -> Integer,
+        due_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    idempotency_claims (account_id, mode, key) {
+        account_id -> Text,
+        mode -> Text,
+        key -> Binary,
+        fingerprint -> Binary,
+        subject -> Nullable<Text>,
+        lease_until -> BigInt,
+        expires_at -> BigInt,
+        answer_status -> Nullable<Integer>,
+        answer -> Nullable<Binary>,
+    }
+}

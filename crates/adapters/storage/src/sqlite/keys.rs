@@ -1,0 +1,81 @@
+use async_trait::async_trait;
+use diesel::prelude::*;
+use whatotp_domain::{AccountId, ApiKey, ApiKeyId, Timestamp};
+use whatotp_ports::{Account, AccountStore, ApiKeyStore, StoreResult};
+use whatotp_vault::KeyHash;
+
+use super::SqliteStore;
+use crate::failure::Failure;
+use crate::rows::{AccountRow, ApiKeyRow};
+use crate::schema::{accounts, api_keys};
+
+#[async_trait]
+impl AccountStore for SqliteStore {
+    async fn insert_account(&self, account: Account) -> StoreResult<()> {
+        self.write(move |connection| {
+            diesel::insert_into(accounts::table).values(AccountRow::new(&account)).execute(connection)?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn list_accounts(&self) -> StoreResult<Vec<Account>> {
+        self.scan(|connection| {
+            let rows = accounts::table.order((accounts::created_at, accounts::id)).select(AccountRow::as_select());
+            rows.load(connection)?.into_iter().map(|row| Ok(row.read()?)).collect()
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl ApiKeyStore for SqliteStore {
+    async fn insert_key(&self, key: ApiKey, hash: KeyHash) -> StoreResult<bool> {
+        self.write(move |connection| {
+            let row = ApiKeyRow::new(&key, &hash);
+            let owner = accounts::table.filter(accounts::id.eq(&row.account_id));
+            if !diesel::select(diesel::dsl::exists(owner)).get_result::<bool>(connection)? {
+                return Ok(false);
+            }
+            diesel::insert_into(api_keys::table).values(&row).execute(connection)?;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn find_key(&self, hash: &KeyHash) -> StoreResult<Option<ApiKey>> {
+        let hash = *hash;
+        self.read(move |connection| {
+            let row = api_keys::table.filter(api_keys::hash.eq(hash.as_bytes().as_slice()));
+            one(row.select(ApiKeyRow::as_select()).get_result(connection))
+        })
+        .await
+    }
+
+    async fn list_keys(&self, account: Option<AccountId>) -> StoreResult<Vec<ApiKey>> {
+        self.scan(move |connection| {
+            let newest_first = (api_keys::created_at.desc(), api_keys::id.desc());
+            let mut rows = api_keys::table.order(newest_first).select(ApiKeyRow::as_select()).into_boxed();
+            if let Some(account) = account {
+                rows = rows.filter(api_keys::account_id.eq(account.to_string()));
+            }
+            rows.load(connection)?.into_iter().map(|row| Ok(row.read()?)).collect()
+        })
+        .await
+    }
+
+    async fn revoke_key(&self, id: ApiKeyId, now: Timestamp) -> StoreResult<Option<ApiKey>> {
+        self.write(move |connection| {
+            let this = api_keys::table.filter(api_keys::id.eq(id.to_string()));
+            diesel::update(this.clone().filter(api_keys::revoked_at.is_null()))
+                .set(api_keys::revoked_at.eq(now.unix_ms()))
+                .execute(connection)?;
+            one(this.select(ApiKeyRow::as_select()).get_result(connection))
+        })
+        .await
+    }
+}
+
+fn one(row: QueryResult<ApiKeyRow>) -> Result<Option<ApiKey>, Failure> {
+    Ok(row.optional()?.map(ApiKeyRow::read).transpose()?)
+}

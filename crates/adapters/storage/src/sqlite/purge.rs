@@ -1,0 +1,262 @@
+//! Forgetting. What there is to forget is looked for by the scanner, so that the writer, for whom everybody waits, is
+//! given only what it has to delete.
+
+use std::sync::{Mutex, PoisonError};
+
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
+use whatotp_domain::{DeliveryId, LedgerPolicy, SessionId, Timestamp};
+use whatotp_ports::StoreResult;
+
+use super::{SqliteStore, idempotency, ledgers};
+use crate::failure::Failure;
+use crate::rows::LedgerRow;
+use crate::schema::{idempotency_claims, number_ledgers};
+
+/// The most rows that one purge looks at in a table whose keys are in no order of time. The next one goes on there.
+const LOOK_AT: usize = 20_000;
+
+/// How many of them it reads at a time.
+const PAGE: usize = 500;
+
+/// A key of the claims or the ledgers: account, mode and hash.
+type Key = (String, String, Vec<u8>);
+
+/// Where the next look at such a table begins: after this key.
+#[derive(Default)]
+pub(super) struct Cursor(Mutex<Key>);
+
+impl Cursor {
+    fn get(&self) -> Key {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, key: Key) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = key;
+    }
+}
+
+/// A table whose ids tell the age of its rows, in SQL: the next account in it, whether an account has rows to be
+/// deleted that are older than an id, and their deletion.
+struct Aging {
+    next_account: &'static str,
+    has_old: &'static str,
+    delete_old: &'static str,
+}
+
+static SESSIONS: Aging = Aging {
+    next_account: "SELECT min(account_id) AS found FROM otp_sessions WHERE account_id > ?",
+    has_old: "SELECT min(id) AS found FROM otp_sessions WHERE account_id = ? AND id < ?",
+    delete_old: "DELETE FROM otp_sessions WHERE account_id = ?1 AND id IN
+        (SELECT id FROM otp_sessions WHERE account_id = ?1 AND id < ?2 ORDER BY id LIMIT ?3)",
+};
+
+static DELIVERIES: Aging = Aging {
+    next_account: "SELECT min(account_id) AS found FROM deliveries WHERE account_id > ?",
+    has_old: "SELECT min(id) AS found FROM deliveries WHERE account_id = ? AND id < ? AND due_at IS NULL",
+    delete_old: "DELETE FROM deliveries WHERE account_id = ?1 AND id IN
+        (SELECT id FROM deliveries WHERE account_id = ?1 AND id < ?2 AND due_at IS NULL ORDER BY id LIMIT ?3)",
+};
+
+#[derive(QueryableByName)]
+struct Found {
+    #[diesel(sql_type = Nullable<Text>)]
+    found: Option<String>,
+}
+
+impl SqliteStore {
+    pub(super) async fn purge_old_sessions(&self, created_before: Timestamp, limit: u32) -> StoreResult<u64> {
+        let end = SessionId::earliest_at(created_before.max(Timestamp::default()));
+        self.purge_old(&SESSIONS, end.to_string(), limit).await
+    }
+
+    pub(super) async fn purge_old_deliveries(&self, created_before: Timestamp, limit: u32) -> StoreResult<u64> {
+        let end = DeliveryId::earliest_at(created_before.max(Timestamp::default()));
+        self.purge_old(&DELIVERIES, end.to_string(), limit).await
+    }
+
+    async fn purge_old(&self, table: &'static Aging, end: String, limit: u32) -> StoreResult<u64> {
+        let older_than = end.clone();
+        let accounts = self.scan(move |connection| accounts_with_old(connection, table, &older_than, limit)).await?;
+        if accounts.is_empty() {
+            return Ok(0);
+        }
+        self.write(move |connection| {
+            let mut left = i64::from(limit);
+            for account in &accounts {
+                let delete = diesel::sql_query(table.delete_old).bind::<Text, _>(account).bind::<Text, _>(&end);
+                let deleted = delete.bind::<BigInt, _>(left).execute(connection)?;
+                left = left.saturating_sub_unsigned(count(deleted));
+            }
+            Ok(u64::from(limit).saturating_sub(left.unsigned_abs()))
+        })
+        .await
+    }
+
+    pub(super) async fn purge_expired_claims(&self, now: Timestamp, limit: u32) -> StoreResult<u64> {
+        use idempotency_claims::dsl;
+        let from = self.claims_cursor.get();
+        let look = move |connection: &mut SqliteConnection| {
+            let page = |after: &Key, connection: &mut _| {
+                let rows: Vec<(Key, i64)> = dsl::idempotency_claims
+                    .filter(
+                        sql::<Bool>("(account_id, mode, key) > (")
+                            .bind::<Text, _>(&after.0)
+                            .sql(", ")
+                            .bind::<Text, _>(&after.1)
+                            .sql(", ")
+                            .bind::<Binary, _>(&after.2)
+                            .sql(")"),
+                    )
+                    .order((dsl::account_id, dsl::mode, dsl::key))
+                    .limit(page_size())
+                    .select(((dsl::account_id, dsl::mode, dsl::key), dsl::expires_at))
+                    .load(connection)?;
+                Ok(rows.into_iter().map(|(key, expires_at)| (key, expires_at <= now.unix_ms())).collect())
+            };
+            look_round(connection, &from, limit, page)
+        };
+        let (found, cursor) = self.scan(look).await?;
+        self.claims_cursor.set(cursor);
+        if found.is_empty() {
+            return Ok(0);
+        }
+        self.write(move |connection| {
+            let mut deleted = 0;
+            for (account, mode, key) in &found {
+                let over = dsl::idempotency_claims
+                    .filter(idempotency::this(account, mode, key))
+                    .filter(dsl::expires_at.le(now.unix_ms()));
+                deleted += count(diesel::delete(over).execute(connection)?);
+            }
+            Ok(deleted)
+        })
+        .await
+    }
+
+    pub(super) async fn purge_idle_ledgers(
+        &self,
+        limits: &LedgerPolicy,
+        now: Timestamp,
+        limit: u32,
+    ) -> StoreResult<u64> {
+        use number_ledgers::dsl;
+        let from = self.ledgers_cursor.get();
+        let policy = limits.clone();
+        let is_idle = move |row: &LedgerRow| Ok::<_, Failure>(row.read()?.is_idle(&policy, now));
+        let look = {
+            let is_idle = is_idle.clone();
+            move |connection: &mut SqliteConnection| {
+                let page = |after: &Key, connection: &mut _| {
+                    let rows = dsl::number_ledgers
+                        .filter(
+                            sql::<Bool>("(account_id, mode, number) > (")
+                                .bind::<Text, _>(&after.0)
+                                .sql(", ")
+                                .bind::<Text, _>(&after.1)
+                                .sql(", ")
+                                .bind::<Binary, _>(&after.2)
+                                .sql(")"),
+                        )
+                        .order((dsl::account_id, dsl::mode, dsl::number))
+                        .limit(page_size())
+                        .select(LedgerRow::as_select())
+                        .load(connection)?;
+                    // One that cannot be read is kept: somebody has to look at it.
+                    let judge = |row: LedgerRow| {
+                        let idle = is_idle(&row).unwrap_or(false);
+                        ((row.account_id, row.mode, row.number), idle)
+                    };
+                    Ok(rows.into_iter().map(judge).collect())
+                };
+                look_round(connection, &from, limit, page)
+            }
+        };
+        let (found, cursor) = self.scan(look).await?;
+        self.ledgers_cursor.set(cursor);
+        if found.is_empty() {
+            return Ok(0);
+        }
+        self.write(move |connection| {
+            let mut deleted = 0;
+            for (account, mode, number) in &found {
+                let this = dsl::number_ledgers.filter(ledgers::this(account, mode, number));
+                // It may have been used since it was looked at.
+                let row = this.select(LedgerRow::as_select()).get_result(connection).optional()?;
+                if row.map_or(Ok(false), |row| is_idle(&row))? {
+                    deleted += count(diesel::delete(this).execute(connection)?);
+                }
+            }
+            Ok(deleted)
+        })
+        .await
+    }
+}
+
+/// At most `limit` accounts that have something to delete. It leaps from account to account, without a look at their
+/// other rows.
+fn accounts_with_old(
+    connection: &mut SqliteConnection,
+    table: &Aging,
+    end: &str,
+    limit: u32,
+) -> Result<Vec<String>, Failure> {
+    let (mut accounts, mut last) = (Vec::new(), String::new());
+    while accounts.len() < size(limit) {
+        let next = diesel::sql_query(table.next_account).bind::<Text, _>(&last);
+        let Some(account) = next.get_result::<Found>(connection)?.found else { break };
+        let old = diesel::sql_query(table.has_old).bind::<Text, _>(&account).bind::<Text, _>(end);
+        if old.get_result::<Found>(connection)?.found.is_some() {
+            accounts.push(account.clone());
+        }
+        last = account;
+    }
+    Ok(accounts)
+}
+
+/// At most `limit` keys whose rows are to be deleted, and where to go on: from `from` to the end of the table, and then
+/// from its beginning back to `from`, but never more than [`LOOK_AT`] rows.
+fn look_round(
+    connection: &mut SqliteConnection,
+    from: &Key,
+    limit: u32,
+    page: impl Fn(&Key, &mut SqliteConnection) -> QueryResult<Vec<(Key, bool)>>,
+) -> Result<(Vec<Key>, Key), Failure> {
+    let (mut found, mut cursor, mut looked_at) = (Vec::new(), from.clone(), 0);
+    let mut is_second_half = *from == Key::default();
+    while looked_at < LOOK_AT {
+        let rows = page(&cursor, connection)?;
+        let is_last = rows.len() < PAGE;
+        looked_at += rows.len();
+        for (key, is_over) in rows {
+            if found.len() >= size(limit) || (is_second_half && *from != Key::default() && key > *from) {
+                return Ok((found, cursor));
+            }
+            cursor.clone_from(&key);
+            if is_over {
+                found.push(key);
+            }
+        }
+        if is_last {
+            cursor = Key::default();
+            if is_second_half {
+                break;
+            }
+            is_second_half = true;
+        }
+    }
+    Ok((found, cursor))
+}
+
+fn size(limit: u32) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+fn page_size() -> i64 {
+    i64::try_from(PAGE).unwrap_or(i64::MAX)
+}
+
+fn count(rows: usize) -> u64 {
+    u64::try_from(rows).unwrap_or(u64::MAX)
+}

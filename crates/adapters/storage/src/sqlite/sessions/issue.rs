@@ -1,0 +1,89 @@
+use diesel::prelude::*;
+use whatotp_domain::{LiveSession, NumberLedger, SessionStatus, Timestamp};
+use whatotp_ports::{Issued, NewSession, Resend, Resent, SessionRecord, Subject};
+
+use super::{dsl, end, load, this};
+use crate::failure::Failure;
+use crate::rows::{ScopeColumns, SessionRow};
+use crate::sqlite::update::update;
+use crate::sqlite::{deliveries, idempotency, ledgers};
+
+pub(super) fn issue(connection: &mut SqliteConnection, new: &NewSession, now: Timestamp) -> Result<Issued, Failure> {
+    if let Some(prior) = idempotency::prior(connection, new.claim.as_ref(), now)? {
+        return Ok(Issued::Replay(prior));
+    }
+    let mut record = SessionRecord { delivery: new.delivery.id, ..new.record.clone() };
+    let (scope, id) = (record.session.scope, record.session.id);
+    let mut ledger = ledgers::load(connection, scope, &record.number)?;
+    if let Err(refused) = ledger.may_send(&new.limits, now) {
+        return Ok(Issued::Refused(refused));
+    }
+    let superseded = supersede(connection, &record, &mut ledger, now)?;
+    ledger.record_send(&new.limits, now);
+    record.session.record_send(ledger.next_send_at(&new.limits, now));
+    diesel::insert_into(dsl::otp_sessions).values(SessionRow::new(&record)).execute(connection)?;
+    deliveries::insert(connection, &new.delivery, None, now)?;
+    ledgers::save(connection, scope, &record.number, &ledger)?;
+    idempotency::store(connection, new.claim.as_ref(), &Subject::Session(id))?;
+    Ok(Issued::Created { record: Box::new(record), superseded })
+}
+
+/// Lets a new session take its place in the ledger, and ends the one that has it, if that is still pending.
+fn supersede(
+    connection: &mut SqliteConnection,
+    record: &SessionRecord,
+    ledger: &mut NumberLedger,
+    now: Timestamp,
+) -> Result<Option<LiveSession>, Failure> {
+    let session = &record.session;
+    let before = ledger.live().to_vec();
+    let next = LiveSession { purpose: session.purpose.clone(), session: session.id, expires_at: session.expires_at };
+    let replaced = ledger.replace_live(next, now);
+    let Some(replaced) = before.into_iter().find(|live| Some(live.session) == replaced) else { return Ok(None) };
+    // The ledger is not told when a session is verified, locked or canceled.
+    let was_pending = end(connection, session.scope, replaced.session, SessionStatus::Superseded, now)?;
+    Ok(Some(replaced).filter(|_| was_pending))
+}
+
+pub(super) fn resend(
+    connection: &mut SqliteConnection,
+    resend: &Resend,
+    now: Timestamp,
+) -> Result<Option<Resent>, Failure> {
+    if let Some(prior) = idempotency::prior(connection, resend.claim.as_ref(), now)? {
+        return Ok(Some(Resent::Replay(prior)));
+    }
+    let Some(mut record) = load(connection, resend.scope, resend.session)? else { return Ok(None) };
+    let status = record.session.status_at(now);
+    if status != SessionStatus::Pending {
+        return Ok(Some(Resent::Finished(status)));
+    }
+    if record.session.sends_remaining() == 0 {
+        return Ok(Some(Resent::NoSendsLeft));
+    }
+    let mut ledger = ledgers::load(connection, resend.scope, &record.number)?;
+    if let Err(refused) = ledger.may_send(&resend.limits, now) {
+        return Ok(Some(Resent::Refused(refused)));
+    }
+    ledger.record_send(&resend.limits, now);
+    record.session.record_send(ledger.next_send_at(&resend.limits, now));
+    deliveries::insert(connection, &resend.delivery, Some(record.delivery), now)?;
+    record.delivery = resend.delivery.id;
+    save_sends(connection, &record)?;
+    ledgers::save(connection, resend.scope, &record.number, &ledger)?;
+    idempotency::store(connection, resend.claim.as_ref(), &Subject::Session(resend.session))?;
+    Ok(Some(Resent::Stored(record)))
+}
+
+/// Stores what a message, sent or withdrawn, changes in a session.
+pub(super) fn save_sends(connection: &mut SqliteConnection, record: &SessionRecord) -> Result<(), Failure> {
+    let session = &record.session;
+    let (ScopeColumns { account, mode }, id) = (session.scope.into(), session.id.to_string());
+    let sends = (
+        dsl::sends.eq(i32::from(session.sends)),
+        dsl::resend_available_at.eq(session.resend_available_at.unix_ms()),
+        dsl::delivery_id.eq(record.delivery.to_string()),
+    );
+    update(dsl::otp_sessions, this(&account, mode, &id), sends).execute(connection)?;
+    Ok(())
+}

@@ -1,0 +1,210 @@
+//! What every store must do, as claims: the MUSTs of `whatotp-ports`, run on each engine by [`store_contract!`].
+//!
+//! A claim is an `async fn` that takes a [`Scene`] on an empty store, and panics when it does not hold. Nothing in here
+//! sleeps or reads a clock: every moment is an argument.
+//!
+//! [`store_contract!`]: crate::store_contract
+
+#![expect(missing_docs, reason = "a claim's name says what it claims")]
+
+mod accounts;
+mod attempts;
+mod cancellation;
+mod deliveries;
+mod differential;
+mod idempotency;
+mod leases;
+mod listing;
+mod races;
+mod robustness;
+mod scene;
+mod sends;
+mod sessions;
+mod templates;
+mod withdrawals;
+
+pub use accounts::*;
+pub use attempts::*;
+pub use cancellation::*;
+pub use deliveries::*;
+pub use differential::*;
+pub use idempotency::*;
+pub use leases::*;
+pub use listing::*;
+pub use races::*;
+pub use robustness::*;
+pub use scene::{Scene, Store};
+pub use sends::*;
+pub use sessions::*;
+pub use templates::*;
+pub use withdrawals::*;
+
+/// Makes one `#[tokio::test]` for each claim of the contract.
+///
+/// The argument is an `async fn` (or a closure that returns a future) which opens a new and empty store: an `Arc` of
+/// it, and a guard that keeps its files or its server until the test is over.
+///
+/// ```text
+/// async fn open() -> (Arc<SqliteStore>, TempDir) { … }
+/// whatotp_testkit::store_contract!(open);
+/// ```
+#[macro_export]
+macro_rules! store_contract {
+    ($open:expr) => {
+        $crate::store_contract! { @claims $open;
+            an_issued_session_is_found_with_everything_in_it
+            a_session_without_metadata_comes_back_without
+            a_session_that_never_was_is_not_found
+            nobody_else_can_see_or_change_a_session
+            a_number_has_its_own_limits_in_every_scope
+            a_new_send_supersedes_the_pending_session_of_its_purpose_only
+            a_session_that_is_over_is_not_superseded
+            an_expired_session_is_not_superseded
+            a_code_is_right_until_its_expiry_and_not_a_millisecond_longer
+            failing_ends_a_pending_session_and_no_other
+            old_sessions_are_purged_and_young_ones_are_not
+            the_right_code_is_accepted_once
+            the_fifth_wrong_code_locks_and_the_right_one_comes_too_late
+            a_session_has_as_many_attempts_as_it_was_issued_with
+            a_resend_brings_no_new_attempts
+            twenty_wrong_codes_in_a_day_block_the_number_over_all_its_sessions
+            a_blocked_number_blocks_no_other_and_no_other_account
+            nineteen_wrong_codes_do_not_block_and_the_twentieth_does
+            a_right_code_forgives_the_failures_before_it
+            wrong_codes_for_a_session_that_is_over_are_not_counted
+            without_limits_a_number_is_never_blocked
+            a_session_is_canceled_once
+            a_session_that_is_over_cannot_be_canceled
+            canceling_a_session_cancels_what_is_still_queued_of_it
+            canceling_a_session_takes_back_no_message_that_was_sent
+            the_cooldown_doubles_and_its_edges_are_exact
+            a_refused_send_supersedes_nothing
+            the_cooldown_holds_for_every_purpose_of_the_number
+            five_messages_in_ten_minutes_ten_in_an_hour_twenty_in_a_day
+            a_right_code_ends_the_cooldown_but_not_the_caps
+            without_limits_every_message_is_let_through
+            a_resend_is_one_more_delivery_of_the_same_session
+            a_resend_has_the_cooldown_of_its_number
+            a_session_has_as_many_messages_as_it_was_issued_with
+            a_session_that_is_over_is_not_sent_again
+            a_ledger_is_purged_when_nothing_in_it_matters_any_more
+            a_purge_of_ledgers_forgets_no_limit_and_takes_no_more_than_asked
+            a_withdrawn_session_was_never_there
+            a_withdrawal_takes_back_one_message_and_not_those_before_it
+            a_withdrawn_message_counts_for_no_cap
+            the_session_that_was_superseded_is_pending_again
+            a_superseded_session_whose_time_is_over_does_not_come_back
+            a_withdrawn_resend_leaves_the_session_as_it_was
+            a_session_that_has_moved_on_is_not_withdrawn
+            a_resend_that_is_not_the_latest_is_not_withdrawn
+            a_withdrawal_restores_no_session_that_was_not_superseded
+            a_withdrawal_leaves_the_failures_of_the_number
+            ten_racing_sends_to_one_number_make_one_session
+            racing_sends_that_are_all_allowed_leave_one_session_pending
+            racing_resends_are_one_message
+            of_a_hundred_racing_right_codes_exactly_one_is_accepted
+            of_a_hundred_racing_wrong_codes_exactly_five_are_looked_at
+            racing_right_and_wrong_codes_never_overspend
+            racing_sessions_share_the_guesses_of_their_number
+            a_right_code_and_a_cancellation_race_for_one_end
+            racing_changes_of_one_session_lose_none
+            racing_sends_and_failures_of_one_number_are_all_counted
+            racing_sends_under_one_key_are_one_session
+            racing_attempts_under_one_key_are_one_attempt
+            racing_workers_never_share_a_delivery
+            one_of_twenty_racing_workers_gets_the_one_delivery
+            a_key_nobody_used_has_no_past
+            a_claim_is_running_then_answered_then_forgotten
+            a_claim_without_an_answer_is_abandoned_when_its_lease_is_over
+            an_abandoned_claim_is_forgotten_in_time_as_well
+            a_key_with_another_body_is_another_request
+            the_first_answer_stays
+            an_answer_is_kept_without_work_too
+            every_status_and_any_body_is_kept
+            claims_of_other_scopes_are_independent
+            refused_work_stores_no_claim
+            what_is_not_found_stores_no_claim
+            a_blocked_attempt_stores_no_claim
+            an_attempt_under_a_claim_is_charged_once_and_its_outcome_kept
+            a_locking_attempt_is_kept_as_what_it_was
+            a_resend_under_a_claim_is_done_once
+            a_cancellation_under_a_claim_is_done_once
+            a_message_under_a_claim_is_stored_once
+            canceling_a_message_under_a_claim_is_done_once
+            a_message_that_is_not_canceled_stores_no_claim
+            claims_are_purged_when_their_time_is_over
+            a_message_is_found_with_everything_in_it
+            nobody_else_can_see_or_cancel_a_message
+            progress_is_kept_and_says_when_to_look_again
+            every_try_is_counted
+            a_late_event_moves_nothing_back
+            a_failure_keeps_what_the_provider_said
+            in_whatever_order_events_come_the_story_is_the_same
+            a_session_shows_the_way_of_its_latest_delivery
+            a_queued_message_is_canceled_and_never_sent
+            a_message_that_a_worker_has_is_not_canceled
+            a_message_past_queued_is_not_canceled
+            old_deliveries_that_are_done_are_purged
+            a_message_is_due_at_once
+            workers_serve_every_account_longest_due_first
+            a_delivery_is_due_again_when_its_lease_is_over
+            a_worker_whose_lease_was_given_to_another_cannot_write
+            a_slow_worker_that_nobody_replaced_may_still_write
+            a_lease_is_good_for_its_own_delivery_only
+            a_delivery_in_nobodys_hands_cannot_be_written
+            a_first_lease_is_the_callers_until_it_lapses
+            the_holder_of_a_first_lease_reports_like_any_worker
+            what_is_past_its_time_is_still_handed_out_so_that_its_end_is_written_down
+            the_next_due_is_the_earliest_of_all
+            of_racing_reports_under_one_lease_one_is_written
+            a_worker_and_a_cancellation_race_for_one_message
+            deliveries_are_listed_newest_first_page_by_page
+            a_list_holds_the_deliveries_of_its_scope_only
+            a_listed_delivery_is_the_stored_one
+            every_filter_lists_what_fits_alone_and_together
+            accounts_are_listed_oldest_first
+            a_key_is_found_by_its_hash_with_everything_in_it
+            a_key_of_no_account_is_not_stored
+            keys_are_listed_newest_first_of_one_account_or_all
+            a_revoked_key_is_still_found_and_keeps_its_first_moment
+            a_template_is_found_by_id_and_by_name_in_its_scope_only
+            templates_of_every_sort_come_back_as_they_were
+            a_name_is_given_once_in_a_scope
+            templates_are_listed_newest_first_page_by_page
+            two_hundred_calls_at_once_all_answer
+            a_caller_that_goes_away_leaves_the_store_working
+            an_aborted_task_leaves_the_store_working
+            random_scripts_go_as_the_rules_of_the_domain_say
+        }
+    };
+    (@claims $open:expr; $($claim:ident)*) => {$(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $claim() {
+            let (store, _guard) = ($open)().await;
+            $crate::contract::$claim($crate::contract::Scene::open(store).await).await;
+        }
+    )*};
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    #[test]
+    fn every_claim_is_run() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/contract");
+        let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+        let list = read(&folder.join("mod.rs"));
+        let listed: Vec<&str> = list.lines().filter_map(|line| line.strip_prefix("            ")).collect();
+        let mut claims = 0;
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let source = read(&entry.unwrap().path());
+            for rest in source.split("\npub async fn ").skip(1) {
+                let claim = rest.split('(').next().unwrap();
+                assert!(listed.contains(&claim), "{claim} is not in the list of store_contract!");
+                claims += 1;
+            }
+        }
+        assert!(claims > 80, "only {claims} claims were found");
+    }
+}
