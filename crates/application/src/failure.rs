@@ -1,3 +1,5 @@
+use std::error::Error;
+
 use whatotp_ports::{EntropyError, StoreError};
 use whatotp_vault::{Kid, OpenError};
 
@@ -19,4 +21,32 @@ pub enum Failure {
     /// A value that was opened is not what was sealed.
     #[error("a stored {0} cannot be understood")]
     Corrupt(&'static str),
+}
+
+/// An error and all that caused it, in one line: for the log, and for people on a terminal.
+#[must_use]
+pub fn error_chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let said = next.to_string();
+        // Some errors repeat their cause in their own words.
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = next.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_chain_is_told_once() {
+        let io = std::io::Error::other("disk full");
+        let failure = Failure::Store(StoreError::Unavailable(Box::new(io)));
+        assert_eq!(error_chain(&failure), "the store failed: the store is unavailable: disk full");
+    }
 }

@@ -1,9 +1,9 @@
-use whatotp_domain::DeliveryStatus;
+use whatotp_domain::{Delivery, DeliveryStatus, Timestamp};
 use whatotp_ports::{DeliveryRecord, Lease, Polled, Progress, SentMessage};
 
 use crate::deliver::ended;
 use crate::views::delivery_row;
-use crate::{Application, Failure};
+use crate::{Application, Failure, error_chain};
 
 /// An unknown outcome is tried once more, and never a third time.
 const ATTEMPTS_WHEN_UNKNOWN: u32 = 2;
@@ -13,7 +13,14 @@ impl Application {
     /// run out of time.
     pub(crate) async fn follow_up(&self, record: &DeliveryRecord, lease: &Lease) -> Result<(), Failure> {
         let now = self.ports.clock.now();
-        let polled = self.poll(record).await?;
+        let polled = match self.poll(record).await {
+            Err(failure) if now >= record.expires_at => {
+                // Its end is written down all the same, or it would come back for ever.
+                tracing::error!(delivery.id = %record.id, error = error_chain(&failure), "a delivery ends unseen");
+                Polled::default()
+            }
+            polled => polled?,
+        };
         let mut way = record.delivery.clone();
         for event in &polled.events {
             way.record(event);
@@ -24,16 +31,21 @@ impl Application {
             progress.events.extend(polled.events);
             return self.progress(record, lease, progress).await;
         }
-        let waits_until = way
-            .reached_at(DeliveryStatus::Unknown)
-            .filter(|_| way.status() == DeliveryStatus::Unknown && record.attempts < ATTEMPTS_WHEN_UNKNOWN)
-            .map(|since| since.plus(self.policy.unknown_wait));
-        if waits_until.is_some_and(|until| until <= now) && now < self.last_moment(record) {
+        let replay_at = self.replay_at(record, &way);
+        if replay_at.is_some_and(|at| at <= now) && now < self.last_moment(record) {
             return self.try_to_send(record, lease).await;
         }
-        let next_look = [polled.poll_at, waits_until.filter(|until| *until > now)].into_iter().flatten().min();
+        let next_look = [polled.poll_at, replay_at.filter(|at| *at > now)].into_iter().flatten().min();
         let due_at = if settled { polled.poll_at } else { Some(next_look.unwrap_or(record.expires_at)) };
         self.progress(record, lease, Progress { events: polled.events, due_at, ..Progress::default() }).await
+    }
+
+    /// From when on a message of unknown outcome is tried once more. `None` when it is not: its outcome is known, or it
+    /// was tried again already.
+    pub(crate) fn replay_at(&self, record: &DeliveryRecord, way: &Delivery) -> Option<Timestamp> {
+        let open = way.status() == DeliveryStatus::Unknown && record.attempts < ATTEMPTS_WHEN_UNKNOWN;
+        let since = way.reached_at(DeliveryStatus::Unknown).filter(|_| open)?;
+        Some(since.plus(self.policy.unknown_wait))
     }
 
     async fn poll(&self, record: &DeliveryRecord) -> Result<Polled, Failure> {

@@ -5,9 +5,13 @@
 //! (the store is down) is a [`Failure`].
 
 mod cancel_otp;
+mod codes;
+mod content;
 mod deliver;
 mod failure;
+mod first_attempt;
 mod follow_up;
+mod hand_over;
 mod idempotency;
 mod keys;
 mod messages;
@@ -35,7 +39,7 @@ use whatotp_ports::{
 use whatotp_vault::Keyring;
 
 pub use cancel_otp::OtpCanceled;
-pub use failure::Failure;
+pub use failure::{Failure, error_chain};
 pub use idempotency::Earlier;
 pub use keys::{Authenticated, NewKey};
 pub use messages::{MessageCanceled, MessageQuery};

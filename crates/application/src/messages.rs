@@ -1,7 +1,7 @@
 use whatotp_domain::{AccountScope, DeliveryId, DeliveryStatus, PhoneNumber, Timestamp};
 use whatotp_ports::{CancelDelivery, Claim, DeliveryFilter, Prior, TemplateRef, Topic};
 
-use crate::watch::Watch;
+use crate::watch::{Look, Watch};
 use crate::{Application, Failure, MessageView};
 
 /// Which messages to list. Everything that is `None` does not matter.
@@ -51,10 +51,10 @@ impl Application {
     ) -> Result<Option<Watch<MessageView>>, Failure> {
         let subscription = self.ports.wakeups.subscribe(Topic::Message(id));
         let application = self.clone();
-        let look = move || {
+        let look: Look<MessageView> = Box::new(move || {
             let application = application.clone();
-            Box::pin(async move { application.message_status(scope, id).await }) as _
-        };
+            Box::pin(async move { application.message_status(scope, id).await })
+        });
         Watch::begin(subscription, look).await
     }
 

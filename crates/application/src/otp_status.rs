@@ -1,7 +1,7 @@
 use whatotp_domain::{AccountScope, SessionId};
 use whatotp_ports::Topic;
 
-use crate::watch::Watch;
+use crate::watch::{Look, Watch};
 use crate::{Application, Failure, SessionView};
 
 impl Application {
@@ -17,10 +17,10 @@ impl Application {
     pub async fn watch_otp(&self, scope: AccountScope, id: SessionId) -> Result<Option<Watch<SessionView>>, Failure> {
         let subscription = self.ports.wakeups.subscribe(Topic::Session(id));
         let application = self.clone();
-        let look = move || {
+        let look: Look<SessionView> = Box::new(move || {
             let application = application.clone();
-            Box::pin(async move { application.otp_status(scope, id).await }) as _
-        };
+            Box::pin(async move { application.otp_status(scope, id).await })
+        });
         Watch::begin(subscription, look).await
     }
 }

@@ -1,7 +1,7 @@
-use whatotp_domain::{AccountScope, DeliveryError, DeliveryId, SendRefused, SessionId, SessionStatus};
+use whatotp_domain::{AccountScope, DeliveryError, DeliveryId, SendRefused, SessionId, SessionStatus, Timestamp};
 use whatotp_ports::{Before, Claim, Prior, Resend, Resent, SendOutcome, Withdrawal, random};
 
-use crate::deliver::NewOtpDelivery;
+use crate::first_attempt::NewOtpDelivery;
 use crate::views::session_row;
 use crate::{Application, Failure, SessionView};
 
@@ -15,7 +15,10 @@ pub enum OtpResent {
     /// The session is over, like this.
     Finished(SessionStatus),
     /// The session has used up its messages.
-    NoSendsLeft,
+    NoSendsLeft {
+        /// When it is over, and a new one is due.
+        until: Timestamp,
+    },
     /// The number gets no message now.
     Refused(SendRefused),
     /// The provider will not deliver to this recipient. The session stays: an earlier message may still arrive.
@@ -53,7 +56,7 @@ impl Application {
             None => return Ok(OtpResent::NotFound),
             Some(Resent::Stored(record)) => record,
             Some(Resent::Refused(refused)) => return Ok(OtpResent::Refused(refused)),
-            Some(Resent::NoSendsLeft) => return Ok(OtpResent::NoSendsLeft),
+            Some(Resent::NoSendsLeft) => return Ok(OtpResent::NoSendsLeft { until: earlier.session.expires_at }),
             Some(Resent::Finished(status)) => return Ok(OtpResent::Finished(status)),
             Some(Resent::Replay(prior)) => return Ok(OtpResent::Replay(prior)),
         };

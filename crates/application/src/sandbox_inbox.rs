@@ -1,4 +1,4 @@
-use whatotp_domain::{AccountScope, DeliveryId, Mode, PhoneNumber, SessionId};
+use whatotp_domain::{AccountId, AccountScope, DeliveryId, Mode, PhoneNumber, SessionId};
 use whatotp_ports::{Content, DeliveryFilter, DeliveryRecord};
 
 use crate::views::delivery_row;
@@ -33,11 +33,7 @@ pub struct InboxItem {
 impl Application {
     /// The test messages that were handed over, newest first. There is no inbox table: the deliveries are the inbox, and
     /// a code is derived again for whoever looks.
-    pub async fn sandbox_inbox(
-        &self,
-        account: whatotp_domain::AccountId,
-        query: InboxQuery,
-    ) -> Result<Vec<InboxItem>, Failure> {
+    pub async fn sandbox_inbox(&self, account: AccountId, query: InboxQuery) -> Result<Vec<InboxItem>, Failure> {
         let scope = AccountScope { account, mode: Mode::Test };
         let filter = DeliveryFilter {
             number: query.to.map(|number| self.keyring.blind_index(scope, &number)),

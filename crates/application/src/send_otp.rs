@@ -4,7 +4,7 @@ use whatotp_domain::{
 };
 use whatotp_ports::{Before, Claim, Issued, NewSession, Prior, SendOutcome, SessionRecord, Topic, Withdrawal, random};
 
-use crate::deliver::NewOtpDelivery;
+use crate::first_attempt::NewOtpDelivery;
 use crate::sealing::{Row, SESSIONS};
 use crate::{Application, Failure, SessionView};
 

@@ -13,6 +13,12 @@ pub struct FirstRun {
 }
 
 impl Application {
+    /// Whether the store answers.
+    pub async fn check(&self) -> Result<(), Failure> {
+        self.ports.deliveries.next_due().await?;
+        Ok(())
+    }
+
     /// Makes the default account, with its sample templates and a test key, when there is no account at all.
     pub async fn set_up(&self) -> Result<Option<FirstRun>, Failure> {
         if self.ports.accounts.list_accounts().await?.is_empty() {

@@ -1,6 +1,6 @@
-use whatotp_domain::{AccountScope, Attempted, Code, CodeError, CodeLength, SessionId, SessionStatus, Timestamp};
-use whatotp_ports::{Attempt, Claim, Prior, SessionRecord, Settled, Topic};
-use whatotp_vault::{RECEIPT_LIFETIME, ReceiptClaims};
+use whatotp_domain::{AccountScope, Attempted, Code, CodeError, SessionId, SessionStatus, Timestamp};
+use whatotp_ports::{Attempt, Claim, Prior, Settled, Topic};
+use whatotp_vault::{BlindIndex, RECEIPT_LIFETIME, ReceiptClaims};
 
 use crate::views::session_row;
 use crate::{Application, Failure, SessionView};
@@ -126,7 +126,7 @@ impl Application {
         })
     }
 
-    fn verification(&self, view: SessionView, number: whatotp_vault::BlindIndex) -> Verification {
+    fn verification(&self, view: SessionView, number: BlindIndex) -> Verification {
         let verified_at = view.session.finished_at.unwrap_or(view.session.created_at);
         let receipt = self.keyring.sign_receipt(&ReceiptClaims {
             scope: view.session.scope,
@@ -138,19 +138,5 @@ impl Application {
             expires_at: verified_at.plus(RECEIPT_LIFETIME),
         });
         Verification { view, verified_at, receipt }
-    }
-
-    pub(crate) fn code_of(&self, record: &SessionRecord) -> Result<Code, Failure> {
-        let session = &record.session;
-        let purpose = session.purpose.as_str();
-        let code = self.keyring.derive_code(&record.kid, session.scope, session.id, purpose, session.code_length);
-        code.ok_or(Failure::MissingMasterKey(record.kid))
-    }
-
-    /// Does the work of a derivation for a session that is not there, so that the time taken does not tell.
-    fn pretend_to_derive(&self, scope: AccountScope) {
-        let nobody = SessionId::earliest_at(Timestamp::default());
-        let kid = self.keyring.active_kid();
-        std::hint::black_box(self.keyring.derive_code(&kid, scope, nobody, "default", CodeLength::DEFAULT));
     }
 }

@@ -8,7 +8,8 @@ use crate::Failure;
 /// Announcements are hints and may be lost, so a watcher looks again at least this often.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-type Look<V> = Box<dyn Fn() -> BoxFuture<'static, Result<Option<V>, Failure>> + Send + Sync>;
+/// Reads what is watched.
+pub(crate) type Look<V> = Box<dyn Fn() -> BoxFuture<'static, Result<Option<V>, Failure>> + Send + Sync>;
 
 /// Follows one session or message.
 pub struct Watch<V> {
@@ -19,12 +20,9 @@ pub struct Watch<V> {
 
 impl<V: PartialEq> Watch<V> {
     /// Takes the first look. The subscription is older than it, so that nothing falls between.
-    pub(crate) async fn begin(
-        subscription: Box<dyn Subscription>,
-        look: impl Fn() -> BoxFuture<'static, Result<Option<V>, Failure>> + Send + Sync + 'static,
-    ) -> Result<Option<Self>, Failure> {
+    pub(crate) async fn begin(subscription: Box<dyn Subscription>, look: Look<V>) -> Result<Option<Self>, Failure> {
         let seen = look().await?;
-        Ok(seen.map(|seen| Self { subscription, look: Box::new(look), seen }))
+        Ok(seen.map(|seen| Self { subscription, look, seen }))
     }
 
     /// What was last seen.

@@ -14,6 +14,7 @@ const OTP: &str = "whatotp/otp/v1";
 const PHONE_INDEX: &str = "whatotp/phone-index/v1";
 const FIELD: &str = "whatotp/field/v1";
 const IDEMPOTENCY: &str = "whatotp/idempotency/v1";
+const LIMIT: &str = "whatotp/limit/v1";
 const RECEIPT: &str = "whatotp/receipt/v1";
 
 /// HMAC-SHA256 under one key, ready to be asked. Wiped when dropped.
@@ -50,6 +51,7 @@ pub(crate) struct KeySet {
     pub(crate) phone_index: MacKey,
     pub(crate) field: XChaCha20Poly1305,
     pub(crate) idempotency: MacKey,
+    pub(crate) limit: MacKey,
     pub(crate) receipt: SigningKey,
 }
 
@@ -61,6 +63,7 @@ impl KeySet {
             phone_index: MacKey::derive(master, PHONE_INDEX),
             field: XChaCha20Poly1305::new((&*master.subkey::<32>(FIELD)).into()),
             idempotency: MacKey::derive(master, IDEMPOTENCY),
+            limit: MacKey::derive(master, LIMIT),
             receipt: SigningKey::from_bytes(&master.subkey(RECEIPT)),
         }
     }
@@ -142,7 +145,7 @@ mod tests {
 
     #[test]
     fn no_two_working_keys_are_equal() {
-        let labels = ["whatotp/kid/v1", OTP, PHONE_INDEX, FIELD, IDEMPOTENCY, RECEIPT];
+        let labels = ["whatotp/kid/v1", OTP, PHONE_INDEX, FIELD, IDEMPOTENCY, LIMIT, RECEIPT];
         let masters: Vec<MasterKey> = ["a", "b", "c"].into_iter().map(master).collect();
         let keys: HashSet<[u8; 32]> =
             masters.iter().flat_map(|master| labels.map(|label| *master.subkey(label))).collect();

@@ -13,6 +13,7 @@ mod frame;
 mod key_file;
 mod keyring;
 mod kid;
+mod limits;
 mod master_key;
 mod receipts;
 mod seal;

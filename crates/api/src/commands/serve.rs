@@ -1,0 +1,94 @@
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use whatotp_application::{Application, FirstRun};
+
+use super::{Outcome, say};
+use crate::logging;
+use crate::server::Server;
+use crate::settings::Settings;
+use crate::wiring::{self, Outside, Role};
+
+/// `whatotp serve`
+pub(crate) async fn serve(settings: &Settings) -> Outcome {
+    logging::start(&settings.log)?;
+    let outside = Outside::default();
+    let app = wiring::application(settings, Role::Own, &outside)?;
+    let server = start(settings, app, &outside)?;
+    say(format!("listening on http://{}", server.address()));
+    run_until_told_to_stop(server, settings.server.drain()).await
+}
+
+/// `whatotp`: makes what is missing, says how to begin, and serves.
+pub(crate) async fn quick_start(settings: &Settings) -> Outcome {
+    logging::start(&settings.log)?;
+    let outside = Outside::default();
+    let app = wiring::application(settings, Role::Own, &outside)?;
+    let server = start(settings, app.clone(), &outside)?;
+    // Not before it listens: a key that is made is shown, now or never.
+    let first_run = app.set_up().await?;
+    welcome(settings, &format!("http://{}", server.address()), first_run.as_ref())?;
+    say(format!("listening on http://{}", server.address()));
+    // Nobody balances load over a quick start: Ctrl-C ends it at once.
+    run_until_told_to_stop(server, Duration::ZERO).await
+}
+
+fn start(settings: &Settings, app: Application, outside: &Outside) -> std::io::Result<Server> {
+    Server::start(settings, app, wiring::limiter(settings, outside)).map_err(|error| {
+        std::io::Error::new(
+            error.kind(),
+            format!("cannot listen on {}: {error}; change the setting listen", settings.listen),
+        )
+    })
+}
+
+fn welcome(settings: &Settings, url: &str, first_run: Option<&FirstRun>) -> Result<(), crate::settings::SettingsError> {
+    let database = settings.sqlite_path()?;
+    say("");
+    say(format!(
+        "  Your data      {} (back it up together with {})",
+        database.display(),
+        settings.master_key_file.display()
+    ));
+    if let Some(FirstRun { key, .. }) = first_run {
+        let key = key.expose();
+        say(format!("  Your test key  {key}  (shown only now)"));
+        say("");
+        say("  Send a code, and read it in the sandbox inbox (nothing leaves this machine):");
+        say("");
+        say(format!(
+            "curl {url}/v1/otp/send -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \
+             -d '{{\"to\":\"+12025550100\",\"channel\":\"whatsapp\"}}'"
+        ));
+        say("");
+        say(format!("curl '{url}/v1/sandbox/messages?limit=1' -H 'Authorization: Bearer {key}'"));
+        say("");
+        say(format!("  The guide      {url}/docs#key={key}"));
+    } else {
+        say("  Your test key  was shown at the first start; make another: whatotp keys create --mode test");
+        say(format!("  The guide      {url}/docs"));
+    }
+    say("");
+    Ok(())
+}
+
+/// Serves until SIGTERM or SIGINT. A second one ends the process at once.
+async fn run_until_told_to_stop(server: Server, drain: Duration) -> Outcome {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut told = async || {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    told().await;
+    tracing::info!("stopping: running requests are brought to their end; a second signal stops at once");
+    tokio::select! {
+        () = server.stop(drain) => {
+            tracing::info!("stopped");
+            Ok(ExitCode::SUCCESS)
+        }
+        () = told() => Ok(ExitCode::FAILURE),
+    }
+}

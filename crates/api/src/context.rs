@@ -1,0 +1,46 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use whatotp_application::Application;
+use whatotp_domain::{IpNet, RequestId};
+use whatotp_ports::{RateLimiter, random};
+
+use crate::settings::LimitSettings;
+
+/// What every handler may use.
+pub struct Context {
+    /// The use cases.
+    pub app: Application,
+    /// The request limits.
+    pub limiter: Arc<dyn RateLimiter>,
+    /// Their sizes.
+    pub limits: LimitSettings,
+    /// The proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How long a request's body may take to arrive.
+    pub body_timeout: Duration,
+    /// Whom to tell of a vulnerability.
+    pub security_contact: Option<String>,
+    /// Turns true when the server is about to stop.
+    pub draining: watch::Receiver<bool>,
+}
+
+impl Context {
+    /// An id for one request; `None` while there is no randomness.
+    pub(crate) fn request_id(&self) -> Option<RequestId> {
+        let ports = self.app.ports();
+        Some(RequestId::new(ports.clock.now(), random(&*ports.entropy).ok()?))
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        *self.draining.borrow()
+    }
+
+    /// Returns when the server is about to stop.
+    pub(crate) async fn drained(&self) {
+        let mut draining = self.draining.clone();
+        // An error means that the sender is gone, which is the end as well.
+        let _ = draining.wait_for(|draining| *draining).await;
+    }
+}

@@ -1,0 +1,244 @@
+use serde_json::{Map, Value, json};
+
+use crate::errors::ErrorCode;
+use crate::http::Problem;
+
+/// Which errors an operation has of its own, beside those that every one of its kind has.
+fn own_errors(operation: &str) -> &'static [ErrorCode] {
+    use ErrorCode as E;
+    match operation {
+        "otp_send" => &[E::RecipientUnreachable, E::ResendTooSoon, E::DestinationLimited, E::ChannelUnavailable],
+        "otp_verify" => &[
+            E::SessionNotFound,
+            E::SessionAlreadyVerified,
+            E::SessionExpired,
+            E::SessionLocked,
+            E::SessionSuperseded,
+            E::SessionCanceled,
+            E::CodeMismatch,
+            E::RecipientUnreachable,
+            E::VerifyLimited,
+        ],
+        "otp_status" | "otp_events" => &[E::SessionNotFound],
+        "otp_resend" => &[
+            E::SessionNotFound,
+            E::SessionAlreadyVerified,
+            E::SessionExpired,
+            E::SessionLocked,
+            E::SessionSuperseded,
+            E::SessionCanceled,
+            E::RecipientUnreachable,
+            E::ResendTooSoon,
+            E::DestinationLimited,
+            E::MaxSendsReached,
+            E::ChannelUnavailable,
+        ],
+        "otp_cancel" => &[E::SessionNotFound, E::NotCancelable],
+        "message_send" => &[E::TemplateNotFound, E::TemplateVariablesMismatch, E::ChannelUnavailable],
+        "message_status" => &[E::MessageNotFound],
+        "message_cancel" => &[E::MessageNotFound, E::NotCancelable],
+        "template_get" => &[E::TemplateNotFound],
+        "security_txt" => &[E::NotFound],
+        _ => &[],
+    }
+}
+
+const PRODUCT: [ErrorCode; 10] = [
+    ErrorCode::InvalidRequest,
+    ErrorCode::MissingApiKey,
+    ErrorCode::InvalidApiKey,
+    ErrorCode::ExpiredApiKey,
+    ErrorCode::InsufficientScope,
+    ErrorCode::IpNotAllowed,
+    ErrorCode::NotAcceptable,
+    ErrorCode::RateLimited,
+    ErrorCode::Overloaded,
+    ErrorCode::StorageUnavailable,
+];
+
+const WITH_BODY: [ErrorCode; 6] = [
+    ErrorCode::InvalidJson,
+    ErrorCode::RequestTimeout,
+    ErrorCode::BodyTooLarge,
+    ErrorCode::UnsupportedMediaType,
+    ErrorCode::IdempotencyInProgress,
+    ErrorCode::IdempotencyKeyReused,
+];
+
+/// Adds what all operations share and no handler should have to repeat: the errors with an example each, the headers,
+/// `Idempotency-Key`, and the problem document.
+pub(super) fn complete(document: &mut Value) {
+    let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) else { return };
+    for (path, operations) in paths {
+        let Some(operations) = operations.as_object_mut() else { continue };
+        for (method, operation) in operations {
+            complete_operation(path, method, operation);
+        }
+    }
+    let components = document.get_mut("components").and_then(Value::as_object_mut);
+    let schemas = components.and_then(|components| components.get_mut("schemas")?.as_object_mut());
+    if let Some(schemas) = schemas {
+        schemas.insert("Problem".into(), problem_schema());
+    }
+}
+
+fn complete_operation(path: &str, method: &str, operation: &mut Value) {
+    let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let product = path.starts_with("/v1/");
+    let mut errors: Vec<ErrorCode> = own_errors(&id).to_vec();
+    if product {
+        errors.extend(PRODUCT);
+    }
+    if id == "readyz" {
+        errors.extend([ErrorCode::Overloaded, ErrorCode::StorageUnavailable]);
+    }
+    if method == "post" {
+        errors.extend(WITH_BODY);
+        add_idempotency_key(operation);
+    }
+    errors.extend([ErrorCode::MethodNotAllowed, ErrorCode::InternalError]);
+    // Sorted by status, in the order of the errors page.
+    let ordered = ErrorCode::ALL.iter().filter(|code| errors.contains(code));
+    let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
+    for code in ordered {
+        add_error(responses, *code);
+    }
+    for (status, response) in responses {
+        add_headers(response, product, method == "post", status);
+    }
+}
+
+fn add_error(responses: &mut Map<String, Value>, code: ErrorCode) {
+    let response = responses.entry(code.status().to_string()).or_insert_with(|| {
+        json!({
+            "description": "",
+            "content": {"application/problem+json": {
+                "schema": {"$ref": "#/components/schemas/Problem"},
+                "examples": {}
+            }}
+        })
+    });
+    let said = format!("`{}`: {}.", code.as_str(), code.title());
+    if let Some(description) = response.get_mut("description") {
+        let before = description.as_str().unwrap_or_default();
+        *description = if before.is_empty() { said } else { format!("{before} {said}") }.into();
+    }
+    let examples = response.pointer_mut("/content/application~1problem+json/examples").and_then(Value::as_object_mut);
+    if let Some(examples) = examples {
+        examples.insert(code.as_str().to_owned(), json!({"summary": code.title(), "value": example(code)}));
+    }
+}
+
+fn example(code: ErrorCode) -> Value {
+    let mut example = Problem::new(code).document();
+    let more = match code {
+        ErrorCode::CodeMismatch => Some(("attempts_remaining", json!(4))),
+        ErrorCode::InvalidRequest => Some((
+            "errors",
+            json!([{"field": "to", "code": "invalid_phone_number", "message": "Write the number in E.164."}]),
+        )),
+        ErrorCode::TemplateVariablesMismatch => Some(("missing", json!(["order_id"]))),
+        _ => None,
+    };
+    if let Some(members) = example.as_object_mut() {
+        members.insert("request_id".into(), "req_01k0z3v8xkf3g9mzq2w6c5t7rb".into());
+        members.extend(more.map(|(name, value)| (name.to_owned(), value)));
+    }
+    example
+}
+
+fn add_headers(response: &mut Value, product: bool, post: bool, status: &str) {
+    let Some(response) = response.as_object_mut() else { return };
+    let headers = response.entry("headers").or_insert_with(|| json!({}));
+    let Some(headers) = headers.as_object_mut() else { return };
+    let mut add = |name: &str, kind: &str, description: &str, example: Value| {
+        let header = json!({"description": description, "schema": {"type": kind}, "example": example});
+        headers.insert(name.to_owned(), header);
+    };
+    add("X-Request-Id", "string", "The request's id, also in the logs.", json!("req_01k0z3v8xkf3g9mzq2w6c5t7rb"));
+    // What is refused before the limits are looked at says nothing about them.
+    if product && status != "401" {
+        add(
+            "RateLimit-Policy",
+            "string",
+            "The limit: requests (q) in so many seconds (w).",
+            json!("\"product\";q=120;w=60"),
+        );
+        add(
+            "RateLimit",
+            "string",
+            "Requests left (r), and seconds until all of it is free again (t).",
+            json!("\"product\";r=119;t=60"),
+        );
+    }
+    if post && product && (status.starts_with('2') || matches!(status, "404" | "409" | "410" | "422")) {
+        add(
+            "Idempotent-Replayed",
+            "string",
+            "`true` when this is the stored answer of an earlier request.",
+            json!("true"),
+        );
+    }
+    match status {
+        "401" => {
+            add("WWW-Authenticate", "string", "RFC 6750.", json!("Bearer realm=\"whatotp\", error=\"invalid_token\""));
+        }
+        "405" => add("Allow", "string", "The methods there are.", json!("POST")),
+        "409" if post && product => {
+            add("Retry-After", "integer", "With `idempotency_in_progress`: seconds to wait.", json!(1));
+        }
+        "429" | "503" => add("Retry-After", "integer", "Seconds to wait.", json!(17)),
+        _ => {}
+    }
+}
+
+fn add_idempotency_key(operation: &mut Value) {
+    let Some(operation) = operation.as_object_mut() else { return };
+    let parameters = operation.entry("parameters").or_insert_with(|| json!([]));
+    if let Some(parameters) = parameters.as_array_mut() {
+        parameters.push(json!({
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": false,
+            "description": "Any text of your own. A repeated request with the same key and body gets the stored answer for \
+                24 hours; nothing is sent or charged twice.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+            "example": "order-1001-code"
+        }));
+    }
+}
+
+fn problem_schema() -> Value {
+    let codes: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+    json!({
+        "type": "object",
+        "description": "An error (RFC 9457).",
+        "required": ["type", "title", "status", "code", "detail"],
+        "properties": {
+            "type": {"type": "string", "description": "Where the error is explained.", "example": "/docs/errors#code_mismatch"},
+            "title": {"type": "string", "description": "What it is.", "example": "The code is wrong"},
+            "status": {"type": "integer", "description": "The HTTP status.", "example": 422},
+            "code": {"type": "string", "description": "What to branch on. Never changes.", "enum": codes},
+            "detail": {"type": "string", "description": "What to do."},
+            "request_id": {"type": "string", "description": "The request's id."},
+            "errors": {
+                "type": "array",
+                "description": "Every bad field.",
+                "items": {
+                    "type": "object",
+                    "required": ["field", "code", "message"],
+                    "properties": {
+                        "field": {"type": "string", "description": "Its name.", "example": "to"},
+                        "code": {"type": "string", "description": "What is wrong with it.", "example": "invalid_phone_number"},
+                        "message": {"type": "string", "description": "What to do."}
+                    }
+                }
+            },
+            "attempts_remaining": {"type": "integer", "description": "With code_mismatch: wrong codes that may still be given."},
+            "missing": {"type": "array", "items": {"type": "string"}, "description": "With template_variables_mismatch: placeholders without a value."},
+            "unexpected": {"type": "array", "items": {"type": "string"}, "description": "With template_variables_mismatch: values without a placeholder."},
+            "retry_at": {"type": "string", "format": "date-time", "description": "With resend_too_soon and destination_limited: when the next message is allowed."},
+            "delivery_error": {"type": "object", "description": "With recipient_unreachable: Meta's code, title and detail."}
+        }
+    })
+}

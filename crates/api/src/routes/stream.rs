@@ -1,0 +1,66 @@
+use std::time::Duration;
+
+use actix_web::http::header;
+use actix_web::web::{self, Bytes};
+use actix_web::{Error, HttpResponse};
+use futures_util::stream;
+use whatotp_application::{Watch, error_chain};
+
+use crate::context::Context;
+
+/// A comment this often keeps proxies from closing a quiet stream.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Where a stream stands.
+struct Stream<V> {
+    ctx: web::Data<Context>,
+    watch: Watch<V>,
+    next: Next,
+}
+
+enum Next {
+    /// Say how things are.
+    Tell,
+    /// Wait for a change.
+    Wait,
+    /// Nothing will change any more.
+    End,
+}
+
+/// What is watched, as server-sent events: one at once, one for every change, until nothing will change any more.
+pub(super) fn events_of<V: PartialEq + 'static>(
+    ctx: web::Data<Context>,
+    watch: Watch<V>,
+    is_settled: fn(&V) -> bool,
+    render: fn(&V) -> serde_json::Result<String>,
+) -> HttpResponse {
+    let start = Stream { ctx, watch, next: Next::Tell };
+    let events = stream::unfold(start, move |mut stream| async move {
+        match stream.next {
+            Next::End => return None,
+            Next::Tell => {}
+            Next::Wait => {
+                let changed = tokio::select! {
+                    changed = stream.watch.changed(HEARTBEAT) => changed,
+                    () = stream.ctx.drained() => return None,
+                };
+                match changed {
+                    Ok(true) => {}
+                    Ok(false) => return Some((Ok(Bytes::from_static(b": still here\n\n")), stream)),
+                    Err(failure) => {
+                        tracing::error!(error = error_chain(&failure), "an event stream was cut short");
+                        return None;
+                    }
+                }
+            }
+        }
+        let seen = stream.watch.seen();
+        stream.next = if is_settled(seen) { Next::End } else { Next::Wait };
+        let data = render(seen).ok()?;
+        Some((Ok::<_, Error>(Bytes::from(format!("event: status\ndata: {data}\n\n"))), stream))
+    });
+    HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "text/event-stream; charset=utf-8"))
+        .insert_header(("x-accel-buffering", "no"))
+        .streaming(events)
+}

@@ -1,0 +1,111 @@
+//! The server: a listener, the HTTP workers, the delivery worker and the sweeper, and their end.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use whatotp_application::{Application, error_chain};
+use whatotp_ports::RateLimiter;
+
+use crate::context::Context;
+use crate::http::{edge, no_such_route};
+use crate::settings::Settings;
+use crate::{docs, openapi, routes, worker};
+
+/// A connection that sends no next request is closed after this.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// A request's head must be there by then.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A server that listens.
+pub struct Server {
+    address: SocketAddr,
+    handle: ServerHandle,
+    serving: JoinHandle<std::io::Result<()>>,
+    background: Vec<JoinHandle<()>>,
+    draining: watch::Sender<bool>,
+}
+
+impl Server {
+    /// Binds the address, begins to serve, and works on the outbox.
+    pub fn start(settings: &Settings, app: Application, limiter: Arc<dyn RateLimiter>) -> std::io::Result<Self> {
+        let mut server = Self::without_background(settings, app.clone(), limiter)?;
+        let draining = &server.draining;
+        server.background = vec![
+            tokio::spawn(worker::deliver(app.clone(), settings.delivery.batch, draining.subscribe())),
+            tokio::spawn(worker::sweep(app, draining.subscribe())),
+        ];
+        Ok(server)
+    }
+
+    /// Binds the address and begins to serve. The outbox is left to somebody else: to a test, which drives
+    /// [`Application::deliver_due`] on a clock of its own.
+    pub fn without_background(
+        settings: &Settings,
+        app: Application,
+        limiter: Arc<dyn RateLimiter>,
+    ) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(settings.listen)?;
+        let address = listener.local_addr()?;
+        let (draining, drained) = watch::channel(false);
+        let contact = settings.security_contact.trim();
+        let context = web::Data::new(Context {
+            app,
+            limiter,
+            limits: settings.limits.clone(),
+            trusted_proxies: settings.trusted_proxies.clone(),
+            body_timeout: settings.server.body_timeout(),
+            security_contact: (!contact.is_empty()).then(|| contact.to_owned()),
+            draining: drained,
+        });
+        let document = web::Data::new(openapi::document());
+        let mut server = HttpServer::new(move || {
+            App::new()
+                .app_data(context.clone())
+                .app_data(document.clone())
+                .wrap(from_fn(edge))
+                .configure(routes::configure)
+                .configure(docs::configure)
+                .default_service(web::to(no_such_route))
+        })
+        .disable_signals()
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .shutdown_timeout(u64::from(settings.server.shutdown_seconds));
+        if settings.server.workers > 0 {
+            server = server.workers(settings.server.workers);
+        }
+        let server = server.listen(listener)?.run();
+        let handle = server.handle();
+        Ok(Self { address, handle, serving: tokio::spawn(server), background: Vec::new(), draining })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Says no on `/readyz` for a while, then takes no new connections, lets running requests end, and returns when the
+    /// background work has stopped too. Long polls and event streams end at once: their callers come back elsewhere.
+    pub async fn stop(self, drain: Duration) {
+        self.draining.send_replace(true);
+        tokio::time::sleep(drain).await;
+        self.handle.stop(true).await;
+        for task in self.background {
+            if let Err(error) = task.await {
+                tracing::error!(error = error_chain(&error), "a background task did not end well");
+            }
+        }
+        match self.serving.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(error = error_chain(&error), "the server did not end well"),
+            Err(error) => tracing::error!(error = error_chain(&error), "the server did not end well"),
+        }
+    }
+}

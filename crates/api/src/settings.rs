@@ -1,0 +1,401 @@
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use config::Config;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Deserializer};
+use whatotp_application::Policy;
+use whatotp_domain::{IpNet, LedgerPolicy, Locale, OtpPolicy, SendCap, SessionTtl};
+
+mod layers;
+
+pub use layers::{Explained, Variables, explain};
+use layers::{Layers, unusable};
+
+/// The configuration manual, which is also the defaults.
+pub const DEFAULTS: &str = include_str!("../../../config.default.toml");
+
+/// Why the configuration cannot be used. Says what to do; never holds a secret's value.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file named by `--config`.
+    #[error("the configuration file {path} cannot be read: {reason}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A variable that names no setting.
+    #[error("{variable} is not a setting of WhatOTP; `whatotp config` lists them all")]
+    UnknownVariable {
+        /// Which.
+        variable: String,
+    },
+    /// A file that holds a secret.
+    #[error("{variable} names a file that cannot be read: {reason}")]
+    SecretFile {
+        /// Which.
+        variable: String,
+        /// Why.
+        reason: String,
+    },
+    /// A value that does not fit.
+    #[error("the configuration is not usable: {0}")]
+    Value(String),
+}
+
+/// The configuration.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The database. It may carry a password.
+    pub database_url: SecretString,
+    /// The master keys.
+    pub master_key_file: PathBuf,
+    /// Proxies that are believed.
+    #[serde(deserialize_with = "list")]
+    pub trusted_proxies: Vec<IpNet>,
+    /// For security.txt.
+    pub security_contact: String,
+    /// Request limits.
+    pub limits: LimitSettings,
+    /// Codes.
+    pub otp: OtpSettings,
+    /// Messages.
+    pub delivery: DeliverySettings,
+    /// How long things are kept.
+    pub retention: RetentionSettings,
+    /// HTTP.
+    pub server: ServerSettings,
+    /// SQLite.
+    pub sqlite: SqliteTuning,
+    /// The log.
+    pub log: LogSettings,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitSettings {
+    /// Failed log-ins of one client address.
+    pub auth_per_minute: u32,
+    /// Requests of one key from one client address.
+    pub product_per_minute: u32,
+    /// Requests of one key.
+    pub key_per_minute: u32,
+    /// Subjects remembered.
+    pub subjects: usize,
+}
+
+/// `[otp]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OtpSettings {
+    default_expires_in_seconds: u32,
+    attempts_per_session: u8,
+    sends_per_session: u8,
+    #[serde(deserialize_with = "list")]
+    cooldown_seconds: Vec<u32>,
+    sends_per_10_minutes: u32,
+    sends_per_hour: u32,
+    sends_per_day: u32,
+    failures_per_day: u32,
+    #[serde(deserialize_with = "locale")]
+    default_locale: Locale,
+}
+
+/// `[delivery]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeliverySettings {
+    lease_seconds: u32,
+    channel_timeout_seconds: u32,
+    unknown_wait_seconds: u32,
+    /// Messages a worker takes at a time.
+    pub batch: u32,
+}
+
+/// `[retention]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionSettings {
+    session_hours: u32,
+    delivery_days: u32,
+    idempotency_hours: u32,
+}
+
+/// `[server]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerSettings {
+    /// HTTP workers; 0 is one a core.
+    pub workers: usize,
+    body_timeout_seconds: u32,
+    drain_seconds: u32,
+    /// How long running requests may take after the listener closed.
+    pub shutdown_seconds: u32,
+}
+
+impl ServerSettings {
+    /// How long a body may take.
+    #[must_use]
+    pub fn body_timeout(&self) -> Duration {
+        seconds(self.body_timeout_seconds)
+    }
+
+    /// How long to say no before closing.
+    #[must_use]
+    pub fn drain(&self) -> Duration {
+        seconds(self.drain_seconds)
+    }
+}
+
+/// `[sqlite]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SqliteTuning {
+    /// Reading threads.
+    pub readers: usize,
+    /// Operations that may wait.
+    pub queue: usize,
+}
+
+/// `[log]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogSettings {
+    /// What.
+    pub level: String,
+    /// How.
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Pretty on a terminal, JSON otherwise.
+    Auto,
+    /// For people.
+    Pretty,
+    /// For machines.
+    Json,
+}
+
+impl Settings {
+    /// The defaults, then the file, then the environment.
+    pub fn load(file: Option<&Path>, variables: Variables) -> Result<Self, SettingsError> {
+        let layers = Layers::read(file, variables)?;
+        let merged = layers.merged().and_then(Config::try_deserialize::<Self>);
+        let settings = merged.map_err(|error| unusable(&error))?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// The rules that these settings make.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        let (otp, delivery, retention) = (&self.otp, &self.delivery, &self.retention);
+        let cap = |sends, span| SendCap { sends, window: seconds(span) };
+        Policy {
+            otp: OtpPolicy {
+                attempts_max: otp.attempts_per_session,
+                sends_max: otp.sends_per_session,
+                default_ttl: SessionTtl::from_seconds(otp.default_expires_in_seconds).unwrap_or(SessionTtl::DEFAULT),
+            },
+            limits: LedgerPolicy {
+                cooldowns: otp.cooldown_seconds.iter().map(|pause| seconds(*pause)).collect(),
+                caps: vec![
+                    cap(otp.sends_per_10_minutes, 600),
+                    cap(otp.sends_per_hour, 3600),
+                    cap(otp.sends_per_day, 86_400),
+                ],
+                failures_max: otp.failures_per_day,
+                ..LedgerPolicy::default()
+            },
+            default_locale: otp.default_locale.clone(),
+            unlimited_in_test_mode: whatotp_whatsapp::is_magic,
+            lease: seconds(delivery.lease_seconds),
+            channel_timeout: seconds(delivery.channel_timeout_seconds),
+            unknown_wait: seconds(delivery.unknown_wait_seconds),
+            otp_send_margin: seconds(30),
+            claim_lease: seconds(60),
+            claim_lifetime: seconds(retention.idempotency_hours.saturating_mul(3600)),
+            session_retention: seconds(retention.session_hours.saturating_mul(3600)),
+            delivery_retention: seconds(retention.delivery_days.saturating_mul(86_400)),
+        }
+    }
+
+    /// What no type can say.
+    fn check(&self) -> Result<(), SettingsError> {
+        let (otp, delivery) = (&self.otp, &self.delivery);
+        let rules = [
+            (
+                SessionTtl::from_seconds(otp.default_expires_in_seconds).is_some(),
+                "otp.default_expires_in_seconds must be from 60 to 600: no code may live longer than 10 minutes",
+            ),
+            ((1..=10).contains(&otp.attempts_per_session), "otp.attempts_per_session must be from 1 to 10"),
+            ((1..=20).contains(&otp.sends_per_session), "otp.sends_per_session must be from 1 to 20"),
+            (!otp.cooldown_seconds.is_empty(), "otp.cooldown_seconds needs at least one number of seconds"),
+            ((1..=100).contains(&otp.failures_per_day), "otp.failures_per_day must be from 1 to 100"),
+            (
+                otp.sends_per_10_minutes > 0 && otp.sends_per_hour > 0 && otp.sends_per_day > 0,
+                "otp.sends_per_10_minutes, otp.sends_per_hour and otp.sends_per_day must be at least 1",
+            ),
+            (
+                (1..=9).contains(&delivery.channel_timeout_seconds),
+                "delivery.channel_timeout_seconds must be from 1 to 9: a send is answered within 10 seconds",
+            ),
+            (
+                delivery.lease_seconds > 2 * delivery.channel_timeout_seconds,
+                "delivery.lease_seconds must be more than twice delivery.channel_timeout_seconds, or two workers send the same message",
+            ),
+            (delivery.batch > 0, "delivery.batch must be at least 1"),
+            (
+                self.limits.auth_per_minute > 0 && self.limits.product_per_minute > 0 && self.limits.key_per_minute > 0,
+                "every limit of [limits] must be at least 1",
+            ),
+            (self.limits.subjects >= 1024, "limits.subjects must be at least 1024"),
+            (
+                self.retention.session_hours >= 25,
+                "retention.session_hours must be at least 25: a session can be asked about for 24 hours",
+            ),
+            (self.retention.idempotency_hours >= 24, "retention.idempotency_hours must be at least 24"),
+            (self.retention.delivery_days >= 2, "retention.delivery_days must be at least 2"),
+            (self.sqlite.readers > 0 && self.sqlite.queue > 0, "sqlite.readers and sqlite.queue must be at least 1"),
+            (self.server.body_timeout_seconds > 0, "server.body_timeout_seconds must be at least 1"),
+        ];
+        match rules.iter().find(|(holds, _)| !holds) {
+            Some((_, rule)) => Err(SettingsError::Value((*rule).to_owned())),
+            None => Ok(()),
+        }
+    }
+}
+
+fn seconds(count: u32) -> Duration {
+    Duration::from_secs(u64::from(count))
+}
+
+fn locale<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Locale, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Locale::parse(&text).ok_or_else(|| serde::de::Error::custom("a language must be a BCP 47 tag such as en or pt-BR"))
+}
+
+/// A list, in TOML or separated by commas.
+fn list<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    T: std::str::FromStr + Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written<T> {
+        List(Vec<T>),
+        Text(String),
+    }
+    match Written::<T>::deserialize(deserializer)? {
+        Written::List(list) => Ok(list),
+        Written::Text(text) => {
+            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+            let items = items
+                .map(|item| item.parse::<T>().or(Err(serde::de::Error::custom("an item of the list cannot be read"))));
+            items.collect()
+        }
+    }
+}
+
+impl Settings {
+    /// The path of the SQLite file.
+    pub fn sqlite_path(&self) -> Result<PathBuf, SettingsError> {
+        let url = self.database_url.expose_secret();
+        match url.split_once(':') {
+            Some(("sqlite", path)) if !path.is_empty() => Ok(PathBuf::from(path)),
+            Some(("sqlite", _)) => {
+                Err(SettingsError::Value("database_url names no file; write sqlite:PATH".to_owned()))
+            }
+            _ => Err(SettingsError::Value(
+                "database_url has a scheme that this version does not know; write sqlite:PATH".to_owned(),
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Settings::load(None, variables.collect())
+    }
+
+    #[test]
+    fn the_manual_is_complete_and_its_defaults_are_the_documented_ones() {
+        let settings = load(&[]).unwrap();
+        let limits = &settings.limits;
+        assert_eq!((limits.auth_per_minute, limits.product_per_minute, limits.key_per_minute), (20, 120, 600));
+        let policy = settings.policy();
+        assert_eq!(policy.otp, OtpPolicy::default());
+        assert_eq!(policy.limits, LedgerPolicy::default());
+    }
+
+    #[test]
+    fn the_environment_wins_and_lists_have_commas() {
+        let settings = load(&[
+            ("WHATOTP_LISTEN", "0.0.0.0:0"),
+            ("WHATOTP_LIMITS__PRODUCT_PER_MINUTE", "7"),
+            ("WHATOTP_TRUSTED_PROXIES", "10.0.0.0/8, fd00::/8"),
+            ("WHATOTP_OTP__COOLDOWN_SECONDS", "1,2"),
+            ("WHATOTP_API_KEY", "not a setting"),
+            ("PATH", "not ours"),
+        ])
+        .unwrap();
+        assert_eq!(settings.listen.to_string(), "0.0.0.0:0");
+        assert_eq!(settings.limits.product_per_minute, 7);
+        assert_eq!(settings.trusted_proxies.len(), 2);
+        assert_eq!(settings.policy().limits.cooldowns, [Duration::from_secs(1), Duration::from_secs(2)]);
+    }
+
+    #[test]
+    fn what_is_not_a_setting_is_refused_by_name() {
+        let error = load(&[("WHATOTP_LIMITS__PRODUKT_PER_MINUTE", "7")]).unwrap_err().to_string();
+        assert!(error.contains("WHATOTP_LIMITS__PRODUKT_PER_MINUTE"), "{error}");
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused() {
+        for (name, value, said) in [
+            ("WHATOTP_OTP__DEFAULT_EXPIRES_IN_SECONDS", "601", "10 minutes"),
+            ("WHATOTP_DELIVERY__LEASE_SECONDS", "10", "twice"),
+            ("WHATOTP_LIMITS__KEY_PER_MINUTE", "many", "key_per_minute"),
+            ("WHATOTP_OTP__DEFAULT_LOCALE", "klingon!", "BCP 47"),
+        ] {
+            let error = load(&[(name, value)]).unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_secret_can_come_from_a_file_and_is_not_explained() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "postgres://user:hunter2@db/whatotp\n").unwrap();
+        let variables: Variables = [("WHATOTP_DATABASE_URL_FILE".to_owned(), file.path().display().to_string())].into();
+        let explained = explain(None, variables).unwrap();
+        let url = explained.iter().find(|one| one.key == "database_url").unwrap();
+        assert_eq!(url.value, "postgres://[REDACTED]@db/whatotp");
+        assert_eq!(url.origin, "WHATOTP_DATABASE_URL_FILE");
+        assert!(explained.iter().all(|one| !one.value.contains("hunter2")));
+    }
+
+    #[test]
+    fn only_a_path_is_a_sqlite_url() {
+        let path = |url: &str| load(&[("WHATOTP_DATABASE_URL", url)]).unwrap().sqlite_path();
+        assert_eq!(path("sqlite:/tmp/x.db").unwrap(), PathBuf::from("/tmp/x.db"));
+        assert!(path("sqlite:").is_err());
+        assert!(path("mysql://db").is_err());
+    }
+}

@@ -1,0 +1,159 @@
+//! Who is plugged into which port.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use whatotp_application::{Application, Ports};
+use whatotp_ports::{Clock, Entropy, RateLimiter, random};
+use whatotp_storage::{OpenError, SqliteSettings, SqliteStore, is_unused, migrate};
+use whatotp_system::{LocalRateLimiter, LocalWakeups, SystemClock, SystemEntropy};
+use whatotp_vault::{KeyFileError, Keyring, MasterKeys};
+use whatotp_whatsapp::Sandbox;
+
+use crate::settings::{Settings, SettingsError};
+
+/// What is plugged in from outside: a test brings a clock of its own.
+#[derive(Clone)]
+pub struct Outside {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Default for Outside {
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
+    }
+}
+
+/// Why the parts cannot be put together. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum WiringError {
+    /// The configuration.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// The master keys.
+    #[error(transparent)]
+    MasterKey(#[from] KeyFileError),
+    /// Randomness.
+    #[error(transparent)]
+    Entropy(#[from] whatotp_ports::EntropyError),
+    /// One of the two is there, the other is not.
+    #[error(
+        "there is a master key at {master_key} but no database at {database}: correct database_url, or run \
+         `whatotp migrate` if this is meant to be a new database"
+    )]
+    NoDatabase {
+        /// Where it should be.
+        database: PathBuf,
+        /// Where the key is.
+        master_key: PathBuf,
+    },
+    /// One of the two is there, the other is not.
+    #[error(
+        "there is a database at {database} but no master key at {master_key}: correct master_key_file, or restore the \
+         key from its backup; a new one could not read what is stored"
+    )]
+    NoMasterKey {
+        /// Where the database is.
+        database: PathBuf,
+        /// Where the key should be.
+        master_key: PathBuf,
+    },
+    /// A directory that somebody else has to make.
+    #[error("there is no directory {path}: correct {setting}, or make the directory")]
+    NoDirectory {
+        /// Which.
+        path: PathBuf,
+        /// Who names it.
+        setting: &'static str,
+    },
+    /// The directory of a default path.
+    #[error("the directory {path} cannot be made: {reason}")]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: std::io::Error,
+    },
+}
+
+/// What a process is to do with the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Own it: serve, and work on the outbox.
+    Own,
+    /// Work beside the process that owns it, for one short command.
+    Beside,
+}
+
+/// The use cases over the configured adapters.
+pub fn application(settings: &Settings, role: Role, outside: &Outside) -> Result<Application, WiringError> {
+    let database = settings.sqlite_path()?;
+    let keyring = Arc::new(Keyring::new(found_or_founded(settings, &database, outside)?));
+    let sqlite = SqliteSettings {
+        path: database,
+        create: false,
+        exclusive: role == Role::Own,
+        readers: settings.sqlite.readers,
+        queue: settings.sqlite.queue,
+    };
+    let store = Arc::new(SqliteStore::open(&sqlite, outside.clock.now())?);
+    let ports = Ports {
+        clock: outside.clock.clone(),
+        entropy: outside.entropy.clone(),
+        sessions: store.clone(),
+        deliveries: store.clone(),
+        idempotency: store.clone(),
+        accounts: store.clone(),
+        keys: store.clone(),
+        templates: store,
+        live_channel: None,
+        sandbox: Arc::new(Sandbox),
+        wakeups: Arc::new(LocalWakeups::default()),
+    };
+    Ok(Application::new(ports, keyring, settings.policy()))
+}
+
+/// The request limiter.
+#[must_use]
+pub fn limiter(settings: &Settings, outside: &Outside) -> Arc<dyn RateLimiter> {
+    Arc::new(LocalRateLimiter::new(outside.clock.clone(), settings.limits.subjects))
+}
+
+/// The master keys of the installation. A database and its key are made together, when neither is there; when one of
+/// them is, the other is missing and not new. Only a database that nobody has used yet gets a key later: it is what
+/// `whatotp migrate` makes, and what a first start leaves that was cut off.
+fn found_or_founded(settings: &Settings, database: &Path, outside: &Outside) -> Result<MasterKeys, WiringError> {
+    let master_key = settings.master_key_file.clone();
+    match (database.exists(), master_key.exists()) {
+        (true, true) => return Ok(MasterKeys::load(&master_key)?),
+        (true, false) if !is_unused(database)? => {
+            return Err(WiringError::NoMasterKey { database: database.to_owned(), master_key });
+        }
+        (false, true) => return Err(WiringError::NoDatabase { database: database.to_owned(), master_key }),
+        (_, false) => {}
+    }
+    // Both directories, before anything is made in either.
+    find_directory(database, "database_url")?;
+    find_directory(&master_key, "master_key_file")?;
+    migrate(database, false)?;
+    Ok(MasterKeys::create(&master_key, random(&*outside.entropy)?)?)
+}
+
+/// `data/` is ours to make; any other directory that is missing is a mistyped path.
+fn find_directory(file: &Path, setting: &'static str) -> Result<(), WiringError> {
+    let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if directory == Path::new("data") {
+        let failed = |reason| WiringError::Directory { path: directory.to_owned(), reason };
+        return std::fs::create_dir_all(directory).map_err(failed);
+    }
+    if directory.is_dir() {
+        return Ok(());
+    }
+    Err(WiringError::NoDirectory { path: directory.to_owned(), setting })
+}

@@ -1,0 +1,69 @@
+use whatotp_domain::{Delivery, DeliveryId, Locale, OtpSession, PhoneNumber, Timestamp};
+use whatotp_ports::{Content, DeliveryKind, Lease, NewDelivery, OutboundMessage, SendOutcome, SessionRecord, Topic};
+
+use crate::sealing::{DELIVERIES, Row};
+use crate::{Application, Failure};
+
+/// The message that carries a session's code.
+pub(crate) struct NewOtpDelivery<'a> {
+    pub id: DeliveryId,
+    pub session: &'a OtpSession,
+    pub to: &'a PhoneNumber,
+    pub locale: Option<Locale>,
+}
+
+/// A code is waited for, so the request that asks for one hands it over itself. It holds the delivery's first lease:
+/// should it die, a worker takes over.
+impl Application {
+    /// The message of a session, kept by the caller for the first attempt.
+    pub(crate) fn new_otp_delivery(&self, new: &NewOtpDelivery<'_>, now: Timestamp) -> Result<NewDelivery, Failure> {
+        let scope = new.session.scope;
+        let row_id = new.id.to_bytes();
+        let row = Row { scope, table: DELIVERIES, id: &row_id };
+        Ok(NewDelivery {
+            id: new.id,
+            scope,
+            kind: DeliveryKind::Otp(new.session.id),
+            recipient: self.seal_number(row, new.to)?,
+            number: self.keyring.blind_index(scope, new.to),
+            variables: None,
+            metadata: None,
+            locale: new.locale.clone(),
+            created_at: now,
+            expires_at: new.session.expires_at,
+            leased_for: Some(self.policy.lease),
+        })
+    }
+
+    /// The first attempt for a session's message.
+    pub(crate) async fn hand_over_otp(
+        &self,
+        session: &SessionRecord,
+        delivery: &NewDelivery,
+        to: PhoneNumber,
+    ) -> Result<SendOutcome, Failure> {
+        let content = Content::Code { code: self.code_of(session)?, locale: delivery.locale.clone() };
+        let message = OutboundMessage { scope: delivery.scope, delivery: delivery.id, to, content, attempt: 1 };
+        Ok(self.hand_over(&message).await)
+    }
+
+    /// Records the first attempt's outcome. Should the lease have run out meanwhile, another worker's word counts.
+    pub(crate) async fn settle_first_attempt(
+        &self,
+        delivery: &NewDelivery,
+        outcome: &SendOutcome,
+    ) -> Result<Delivery, Failure> {
+        let progress = self.progress_of(outcome, delivery.id, 1, delivery.expires_at)?;
+        let mut way = Delivery::queued(delivery.created_at);
+        for event in &progress.events {
+            way.record(event);
+        }
+        let lease = Lease::first(delivery.scope, delivery.id);
+        let stored = self.ports.deliveries.progress(&lease, progress).await?;
+        if let DeliveryKind::Otp(session) = delivery.kind {
+            self.ports.wakeups.announce(Topic::Session(session));
+        }
+        self.ports.wakeups.announce(Topic::Outbox);
+        Ok(stored.unwrap_or(way))
+    }
+}
