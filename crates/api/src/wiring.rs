@@ -89,12 +89,14 @@ pub enum Role {
     Own,
     /// Work beside the process that owns it, for one short command.
     Beside,
+    /// The same, only to look: where there is no database none is made.
+    Look,
 }
 
 /// The use cases over the configured adapters.
 pub fn application(settings: &Settings, role: Role, outside: &Outside) -> Result<Application, WiringError> {
     let database = settings.sqlite_path()?;
-    let keyring = Arc::new(Keyring::new(found_or_founded(settings, &database, outside)?));
+    let keyring = Arc::new(Keyring::new(found_or_founded(settings, &database, role, outside)?));
     let sqlite = SqliteSettings {
         path: database,
         create: false,
@@ -128,7 +130,12 @@ pub fn limiter(settings: &Settings, outside: &Outside) -> Arc<dyn RateLimiter> {
 /// The master keys of the installation. A database and its key are made together, when neither is there; when one of
 /// them is, the other is missing and not new. Only a database that nobody has used yet gets a key later: it is what
 /// `whatotp migrate` makes, and what a first start leaves that was cut off.
-fn found_or_founded(settings: &Settings, database: &Path, outside: &Outside) -> Result<MasterKeys, WiringError> {
+fn found_or_founded(
+    settings: &Settings,
+    database: &Path,
+    role: Role,
+    outside: &Outside,
+) -> Result<MasterKeys, WiringError> {
     let master_key = settings.master_key_file.clone();
     match (database.exists(), master_key.exists()) {
         (true, true) => return Ok(MasterKeys::load(&master_key)?),
@@ -136,6 +143,10 @@ fn found_or_founded(settings: &Settings, database: &Path, outside: &Outside) -> 
             return Err(WiringError::NoMasterKey { database: database.to_owned(), master_key });
         }
         (false, true) => return Err(WiringError::NoDatabase { database: database.to_owned(), master_key }),
+        (false, false) if role == Role::Look => {
+            return Err(OpenError::NoDatabase { path: database.to_owned() }.into());
+        }
+        (true, false) if role == Role::Look => return Ok(MasterKeys::load(&master_key)?),
         (_, false) => {}
     }
     // Both directories, before anything is made in either.

@@ -13,7 +13,9 @@ use crate::wiring::{self, Outside, Role};
 const DAY: Duration = Duration::from_secs(86_400);
 
 pub(crate) async fn run(settings: &Settings, keys: Keys) -> Outcome {
-    let app = wiring::application(settings, Role::Beside, &Outside::default())?;
+    // Only a key that is to be made is a reason to make an installation.
+    let role = if matches!(keys, Keys::Create(_)) { Role::Beside } else { Role::Look };
+    let app = wiring::application(settings, role, &Outside::default())?;
     match keys {
         Keys::Create(options) => create(&app, options).await,
         Keys::List { account, json } => {

@@ -1,7 +1,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use whatotp_application::{Application, FirstRun};
 
 use super::{Outcome, say};
@@ -15,9 +15,10 @@ pub(crate) async fn serve(settings: &Settings) -> Outcome {
     logging::start(&settings.log)?;
     let outside = Outside::default();
     let app = wiring::application(settings, Role::Own, &outside)?;
+    let signals = Signals::listen()?;
     let server = start(settings, app, &outside)?;
     say(format!("listening on http://{}", server.address()));
-    run_until_told_to_stop(server, settings.server.drain()).await
+    run_until_told_to_stop(server, signals, settings.server.drain()).await
 }
 
 /// `whatotp`: makes what is missing, says how to begin, and serves.
@@ -25,13 +26,14 @@ pub(crate) async fn quick_start(settings: &Settings) -> Outcome {
     logging::start(&settings.log)?;
     let outside = Outside::default();
     let app = wiring::application(settings, Role::Own, &outside)?;
+    let signals = Signals::listen()?;
     let server = start(settings, app.clone(), &outside)?;
     // Not before it listens: a key that is made is shown, now or never.
     let first_run = app.set_up().await?;
     welcome(settings, &format!("http://{}", server.address()), first_run.as_ref())?;
     say(format!("listening on http://{}", server.address()));
     // Nobody balances load over a quick start: Ctrl-C ends it at once.
-    run_until_told_to_stop(server, Duration::ZERO).await
+    run_until_told_to_stop(server, signals, Duration::ZERO).await
 }
 
 fn start(settings: &Settings, app: Application, outside: &Outside) -> std::io::Result<Server> {
@@ -73,22 +75,36 @@ fn welcome(settings: &Settings, url: &str, first_run: Option<&FirstRun>) -> Resu
     Ok(())
 }
 
-/// Serves until SIGTERM or SIGINT. A second one ends the process at once.
-async fn run_until_told_to_stop(server: Server, drain: Duration) -> Outcome {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let mut told = async || {
+/// SIGTERM and SIGINT. From the moment this listens they no longer end the process by themselves, so it has to be there
+/// before anybody is told that the server is.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Returns when one comes.
+    async fn next(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    };
-    told().await;
+    }
+}
+
+/// Serves until SIGTERM or SIGINT. A second one ends the process at once.
+async fn run_until_told_to_stop(server: Server, mut signals: Signals, drain: Duration) -> Outcome {
+    signals.next().await;
     tracing::info!("stopping: running requests are brought to their end; a second signal stops at once");
     tokio::select! {
         () = server.stop(drain) => {
             tracing::info!("stopped");
             Ok(ExitCode::SUCCESS)
         }
-        () = told() => Ok(ExitCode::FAILURE),
+        () = signals.next() => Ok(ExitCode::FAILURE),
     }
 }

@@ -14,19 +14,21 @@ use whatotp_domain::RequestId;
 
 use super::authenticate::Caller;
 use super::problem::Problem;
+use super::unread::UnreadBody;
 use crate::context::Context;
 use crate::errors::ErrorCode;
 
 /// The outermost layer: gives the request an id, turns everything that went wrong into a problem document, and writes
 /// the one log line of the request.
 pub(crate) async fn edge(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let id = request.app_data::<web::Data<Context>>().and_then(|ctx| ctx.request_id());
     if let Some(id) = id {
         request.extensions_mut().insert(id);
     }
+    let unread = UnreadBody::of(&mut request);
     let (started, method) = (Instant::now(), request.method().clone());
     // A panic must not cost the caller an answer, or the process its life.
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
@@ -41,7 +43,10 @@ pub(crate) async fn edge(
     let mut response = finish(response, id);
     decorate(&mut response, id);
     log(&response, id, started);
-    Ok(response)
+    Ok(match unread {
+        Some(unread) => unread.until_sent(response),
+        None => response,
+    })
 }
 
 /// An error that lost its request on the way out; the answer carries the id all the same.

@@ -2,7 +2,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, ResponseError as _};
 use serde::Serialize;
-use whatotp_application::{Application, Earlier};
+use whatotp_application::{Application, Earlier, error_chain};
 use whatotp_domain::{AccountScope, IdempotencyKey, RequestId};
 use whatotp_ports::{Claim, Prior};
 
@@ -34,11 +34,12 @@ pub(crate) enum Reply {
     Earlier(Prior),
 }
 
-/// Runs an operation once for each `Idempotency-Key`, and every time without one.
+/// Runs an operation once for each `Idempotency-Key`, and every time without one. `success` is the status of its good
+/// answers, for when one has to be put together again.
 pub(crate) async fn once<F>(
     app: &Application,
     scope: AccountScope,
-    route: &str,
+    (route, success): (&str, StatusCode),
     (request, body): (&HttpRequest, &[u8]),
     run: impl FnOnce(Option<Claim>) -> F,
 ) -> Result<HttpResponse, Problem>
@@ -54,15 +55,15 @@ where
     let id = request.extensions().get::<RequestId>().copied();
     let claim = app.claim(scope, route, &key, body);
     if let Some(earlier) = app.earlier(&claim).await? {
-        return replay(app, &claim, id, earlier).await;
+        return replay(app, &claim, (id, success), earlier).await;
     }
     match run(Some(claim.clone())).await {
         Ok(Reply::Earlier(prior)) => {
             let earlier = app.reveal(&claim, prior)?;
-            replay(app, &claim, id, earlier).await
+            replay(app, &claim, (id, success), earlier).await
         }
         Ok(Reply::Fresh(answer)) => {
-            app.keep_answer(&claim, answer.status.as_u16(), &answer.body).await?;
+            keep(app, &claim, answer.status, &answer.body).await;
             Ok(send(answer.status, answer.body))
         }
         Err(problem) => {
@@ -70,10 +71,18 @@ where
             // What is kept is what is sent, to the letter: with the id of this request.
             let problem = problem.for_request(id);
             if is_lasting(status) {
-                app.keep_answer(&claim, status, problem.document().to_string().as_bytes()).await?;
+                keep(app, &claim, problem.status_code(), problem.document().to_string().as_bytes()).await;
             }
             Err(problem)
         }
+    }
+}
+
+/// Keeps an answer. By now the work is done, so the caller gets its answer whether or not that can be kept; a repeated
+/// request is then answered from what was done.
+async fn keep(app: &Application, claim: &Claim, status: StatusCode, body: &[u8]) {
+    if let Err(failure) = app.keep_answer(claim, status.as_u16(), body).await {
+        tracing::error!(error = error_chain(&failure), "an answer could not be kept for repeated requests");
     }
 }
 
@@ -99,7 +108,7 @@ fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
 async fn replay(
     app: &Application,
     claim: &Claim,
-    id: Option<RequestId>,
+    (id, success): (Option<RequestId>, StatusCode),
     earlier: Earlier,
 ) -> Result<HttpResponse, Problem> {
     let (status, body) = match earlier {
@@ -109,14 +118,12 @@ async fn replay(
         Earlier::Running => return Err(Problem::new(ErrorCode::IdempotencyInProgress).retry_after(1)),
         Earlier::OtherRequest => return Err(Problem::new(ErrorCode::IdempotencyKeyReused)),
         Earlier::Abandoned(subject) => {
-            let recalled = recall(app, claim.scope, subject).await;
+            let recalled = recall(app, claim.scope, subject, success).await;
             let (status, body) = match recalled {
                 Ok(answer) => (answer.status, answer.body),
-                Err(problem) => {
-                    (problem.status_code(), problem.for_request(id).document().to_string().into_bytes())
-                }
+                Err(problem) => (problem.status_code(), problem.for_request(id).document().to_string().into_bytes()),
             };
-            app.keep_answer(claim, status.as_u16(), &body).await?;
+            keep(app, claim, status, &body).await;
             (status, body)
         }
     };

@@ -10,6 +10,7 @@ mod idempotent;
 mod path;
 mod problem;
 mod rate_limit;
+mod unread;
 
 pub(crate) use authenticate::{Caller, authenticate};
 pub(crate) use body::{Body, JSON, json};

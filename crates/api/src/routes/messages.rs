@@ -159,7 +159,8 @@ pub(crate) async fn send(
 ) -> Result<HttpResponse, Problem> {
     let scope = caller.may(Scope::MessagesSend)?;
     let command = read(&body.0, scope)?;
-    once(&ctx.app, scope, "POST /v1/messages/send", (&request, &body.0), async |claim| {
+    let route = ("POST /v1/messages/send", StatusCode::ACCEPTED);
+    once(&ctx.app, scope, route, (&request, &body.0), async |claim| {
         match ctx.app.send_message(command(claim)).await? {
             MessageSent::Queued(view) => message(StatusCode::ACCEPTED, &view),
             MessageSent::TemplateNotFound => Err(Problem::new(ErrorCode::TemplateNotFound)),
@@ -267,7 +268,7 @@ pub(crate) async fn cancel(
     let scope = caller.may(Scope::MessagesSend)?;
     Fields::of_optional_json(&body.0)?.finish(Some(()))?;
     let route = format!("POST /v1/messages/{}/cancel", id.0);
-    once(&ctx.app, scope, &route, (&request, &body.0), async |claim| {
+    once(&ctx.app, scope, (&route, StatusCode::OK), (&request, &body.0), async |claim| {
         match ctx.app.cancel_message(scope, id.0, claim).await? {
             MessageCanceled::Canceled(view) => message(StatusCode::OK, &view),
             MessageCanceled::NotFound => Err(Problem::new(ErrorCode::MessageNotFound)),

@@ -50,7 +50,12 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
 }
 
 /// The answer to a request that did its work and died before it answered: what it did is all there is to go by.
-pub(crate) async fn recall(app: &Application, scope: AccountScope, subject: Subject) -> Result<Answer, Problem> {
+pub(crate) async fn recall(
+    app: &Application,
+    scope: AccountScope,
+    subject: Subject,
+    success: StatusCode,
+) -> Result<Answer, Problem> {
     match subject {
         Subject::Session(id) => {
             let view = app.otp_status(scope, id).await?.ok_or_else(|| Problem::new(ErrorCode::SessionNotFound))?;
@@ -58,11 +63,11 @@ pub(crate) async fn recall(app: &Application, scope: AccountScope, subject: Subj
             if let (SessionStatus::Failed, Some(error)) = (view.status, view.delivery.error()) {
                 return Err(otp::unreachable(error));
             }
-            Answer::new(StatusCode::OK, &SessionBody::from(&view))
+            Answer::new(success, &SessionBody::from(&view))
         }
         Subject::Message(id) => {
             let view = app.message_status(scope, id).await?.ok_or_else(|| Problem::new(ErrorCode::MessageNotFound))?;
-            Answer::new(StatusCode::ACCEPTED, &MessageBody::from(&view))
+            Answer::new(success, &MessageBody::from(&view))
         }
         Subject::Attempt(id, attempted) => {
             match otp::verified(app.recall_attempt(scope, id, attempted).await?, app.ports().clock.now())? {

@@ -28,7 +28,7 @@ pub(crate) async fn send(
 ) -> Result<HttpResponse, Problem> {
     let scope = caller.may(Scope::OtpSend)?;
     let command = SendOtpRequest::read(&body.0, scope)?;
-    once(&ctx.app, scope, "POST /v1/otp/send", (&request, &body.0), async |claim| {
+    once(&ctx.app, scope, ("POST /v1/otp/send", StatusCode::OK), (&request, &body.0), async |claim| {
         match ctx.app.send_otp(command(claim)).await? {
             OtpSent::Sent(view) => session(&view),
             OtpSent::Refused(refused) => Err(send_refused(refused, ctx.app.ports().clock.now())),
@@ -56,7 +56,7 @@ pub(crate) async fn verify(
 ) -> Result<HttpResponse, Problem> {
     let scope = caller.may(Scope::OtpVerify)?;
     let command = VerifyOtpRequest::read(&body.0, scope)?;
-    once(&ctx.app, scope, "POST /v1/otp/verify", (&request, &body.0), async |claim| {
+    once(&ctx.app, scope, ("POST /v1/otp/verify", StatusCode::OK), (&request, &body.0), async |claim| {
         verified(ctx.app.verify_otp(command(claim)).await?, ctx.app.ports().clock.now())
     })
     .await
@@ -119,8 +119,11 @@ pub(crate) async fn events(
     ctx: web::Data<Context>,
     caller: Caller,
     id: Id<SessionId>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let watch = ctx.app.watch_otp(caller.may(Scope::Read)?, id.0).await?;
+    let scope = caller.may(Scope::Read)?;
+    Fields::of_query(request.query_string())?.finish(Some(()))?;
+    let watch = ctx.app.watch_otp(scope, id.0).await?;
     let watch = watch.ok_or_else(|| Problem::new(ErrorCode::SessionNotFound))?;
     Ok(events_of(ctx, watch, SessionView::is_settled, |view| serde_json::to_string(&SessionBody::from(view))))
 }
@@ -141,7 +144,7 @@ pub(crate) async fn resend(
     let scope = caller.may(Scope::OtpSend)?;
     Fields::of_optional_json(&body.0)?.finish(Some(()))?;
     let route = format!("POST /v1/otp/{}/resend", id.0);
-    once(&ctx.app, scope, &route, (&request, &body.0), async |claim| {
+    once(&ctx.app, scope, (&route, StatusCode::OK), (&request, &body.0), async |claim| {
         match ctx.app.resend_otp(scope, id.0, claim).await? {
             OtpResent::Sent(view) => session(&view),
             OtpResent::NotFound => Err(Problem::new(ErrorCode::SessionNotFound)),
@@ -174,7 +177,7 @@ pub(crate) async fn cancel(
     let scope = caller.may(Scope::OtpSend)?;
     Fields::of_optional_json(&body.0)?.finish(Some(()))?;
     let route = format!("POST /v1/otp/{}/cancel", id.0);
-    once(&ctx.app, scope, &route, (&request, &body.0), async |claim| {
+    once(&ctx.app, scope, (&route, StatusCode::OK), (&request, &body.0), async |claim| {
         match ctx.app.cancel_otp(scope, id.0, claim).await? {
             OtpCanceled::Canceled(view) => session(&view),
             OtpCanceled::NotFound => Err(Problem::new(ErrorCode::SessionNotFound)),

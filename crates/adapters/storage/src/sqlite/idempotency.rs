@@ -6,6 +6,7 @@ use whatotp_ports::{Claim, IdempotencyStore, Prior, StoreResult, Subject};
 use whatotp_vault::Sealed;
 
 use super::SqliteStore;
+use super::update::update;
 use crate::failure::Failure;
 use crate::rows::{ClaimRow, ScopeColumns};
 use crate::schema::idempotency_claims::dsl;
@@ -83,6 +84,13 @@ fn keep_answer(connection: &mut SqliteConnection, claim: &Claim, status: u16, bo
         let (answer_status, answer) = (answered.answer_status, answered.answer);
         replace(connection, &ClaimRow { answer_status, answer, ..there })?;
     }
+    Ok(())
+}
+
+/// Whoever held a claim without an answer has died: to repeat the request need not wait for the lease to run out.
+pub(super) fn lapse_leases(connection: &mut SqliteConnection, now: Timestamp) -> QueryResult<()> {
+    let held = dsl::answer.is_null().and(dsl::lease_until.gt(now.unix_ms()));
+    update(dsl::idempotency_claims, held, dsl::lease_until.eq(now.unix_ms())).execute(connection)?;
     Ok(())
 }
 

@@ -54,6 +54,8 @@ pub fn is_unused(path: &Path) -> Result<bool, OpenError> {
 /// Applies what is pending. Of several processes that start together one does it, and the others wait for it: each
 /// looks for what is pending only once it has the database to itself.
 pub(super) fn run_pending(connection: &mut SqliteConnection) -> Result<Vec<String>, OpenError> {
+    // To write is to make room for a header: a file that is no database is found out, and left alone, by reading.
+    applied(connection)?;
     Address::use_wal(connection)?;
     connection.exclusive_transaction(|connection| {
         let pending = pending(connection)?;

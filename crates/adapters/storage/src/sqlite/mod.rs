@@ -140,7 +140,8 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens a database. With `exclusive`, deliveries that a process leased which has died since are due at `now`.
+    /// Opens a database. With `exclusive`, deliveries that a process leased which has died since are due at `now`, and
+    /// claims that it held are abandoned.
     pub fn open(settings: &SqliteSettings, now: Timestamp) -> Result<Self, OpenError> {
         let address = Address::find(&settings.path, settings.create && settings.exclusive)?;
         let lock = if settings.exclusive { Some(LockFile::take(address.path())?) } else { None };
@@ -148,6 +149,7 @@ impl SqliteStore {
         if settings.exclusive {
             migrations::run_pending(&mut connection)?;
             deliveries::lapse_leases(&mut connection, now)?;
+            idempotency::lapse_leases(&mut connection, now)?;
         }
         let names = migrations::pending(&mut connection)?;
         if !names.is_empty() {

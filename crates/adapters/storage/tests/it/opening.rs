@@ -1,10 +1,10 @@
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use whatotp_ports::{AccountStore, DeliveryStore};
+use whatotp_ports::{AccountStore, DeliveryStore, IdempotencyStore, Prior, Subject};
 use whatotp_storage::{Holder, OpenError, SqliteSettings, SqliteStore, is_unused, migrate};
 use whatotp_testkit::START;
-use whatotp_testkit::fixtures::{ALICE, LEASE, a_message, an_account, at};
+use whatotp_testkit::fixtures::{ALICE, LEASE, a_claim, a_message, an_account, at};
 
 fn directory() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
@@ -135,6 +135,21 @@ async fn what_a_dead_server_had_leased_is_due_when_the_next_one_starts() {
     let claimed = server.claim_due(LEASE, 10, at(2)).await.unwrap();
     assert_eq!(claimed.len(), 1);
     assert!(claimed[0].interrupted, "its worker may or may not have sent it");
+}
+
+#[tokio::test]
+async fn what_a_dead_server_had_claimed_is_abandoned_when_the_next_one_starts() {
+    let (_directory, path) = directory();
+    let server = serve(&path).unwrap();
+    let (claim, message) = (a_claim("once", START), a_message(ALICE, START));
+    server.enqueue(message.clone(), Some(claim.clone()), START).await.unwrap();
+    let command = SqliteStore::open(&SqliteSettings::beside(&path), at(1)).unwrap();
+    assert_eq!(command.find_prior(&claim, at(1)).await.unwrap(), Some(Prior::Running), "a command abandons nothing");
+    drop((server, command));
+
+    let server = SqliteStore::open(&SqliteSettings::new(&path), at(1)).unwrap();
+    let abandoned = Some(Prior::Abandoned(Subject::Message(message.id)));
+    assert_eq!(server.find_prior(&claim, at(1)).await.unwrap(), abandoned);
 }
 
 #[tokio::test]

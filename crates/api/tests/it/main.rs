@@ -1,0 +1,8 @@
+//! The server from outside: over real HTTP, as real processes, in a real browser.
+
+#[cfg(test)]
+mod browser;
+#[cfg(test)]
+mod http;
+#[cfg(test)]
+mod support;
