@@ -29,7 +29,7 @@ pub use ledger::{LedgerPolicy, LiveSession, NumberLedger, SendCap, SendRefused};
 pub use locale::Locale;
 pub use metadata::{Metadata, MetadataError};
 pub use phone::{NumberType, PhoneNumber, PhoneNumberError};
-pub use policy::{MessageTtl, OtpPolicy, SessionTtl};
+pub use policy::{MessageTtl, OtpPolicy, SessionTtl, Ttl};
 pub use scope::{AccountScope, Mode};
 pub use session::{Attempted, Finished, OtpSession, Purpose, SessionStatus};
 pub use template::{

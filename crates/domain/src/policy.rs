@@ -1,48 +1,29 @@
 use std::time::Duration;
 
+/// A span of seconds between two bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ttl<const MIN: u32, const MAX: u32>(u32);
+
 /// How long a code lives: 60 to 600 seconds, 300 unless told otherwise.
 ///
 /// The upper bound is NIST SP 800-63B-4 section 3.1.3.2: an out-of-band secret is valid for at most 10 minutes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SessionTtl(u32);
-
-impl SessionTtl {
-    /// Shortest, in seconds.
-    pub const MIN_SECONDS: u32 = 60;
-    /// Longest, in seconds.
-    pub const MAX_SECONDS: u32 = 600;
-    /// What a request that names none gets.
-    pub const DEFAULT: Self = Self(300);
-
-    /// `None` when outside the bounds.
-    #[must_use]
-    pub const fn from_seconds(seconds: u32) -> Option<Self> {
-        if seconds >= Self::MIN_SECONDS && seconds <= Self::MAX_SECONDS { Some(Self(seconds)) } else { None }
-    }
-
-    /// As a span of time.
-    #[must_use]
-    pub fn as_duration(self) -> Duration {
-        Duration::from_secs(u64::from(self.0))
-    }
-}
+pub type SessionTtl = Ttl<60, 600>;
 
 /// How long a message may wait to be sent: 30 seconds to a day, 300 seconds unless told otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MessageTtl(u32);
+pub type MessageTtl = Ttl<30, 86_400>;
 
-impl MessageTtl {
+impl<const MIN: u32, const MAX: u32> Ttl<MIN, MAX> {
     /// Shortest, in seconds.
-    pub const MIN_SECONDS: u32 = 30;
+    pub const MIN_SECONDS: u32 = MIN;
     /// Longest, in seconds.
-    pub const MAX_SECONDS: u32 = 86_400;
-    /// What a request that names none gets.
+    pub const MAX_SECONDS: u32 = MAX;
+    /// What a request that names none gets: five minutes.
     pub const DEFAULT: Self = Self(300);
 
     /// `None` when outside the bounds.
     #[must_use]
     pub const fn from_seconds(seconds: u32) -> Option<Self> {
-        if seconds >= Self::MIN_SECONDS && seconds <= Self::MAX_SECONDS { Some(Self(seconds)) } else { None }
+        if seconds >= MIN && seconds <= MAX { Some(Self(seconds)) } else { None }
     }
 
     /// As a span of time.

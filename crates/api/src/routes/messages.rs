@@ -9,8 +9,10 @@ use whatotp_application::{MessageCanceled, MessageQuery, MessageSent, MessageVie
 use whatotp_domain::{AccountScope, DeliveryId, DeliveryStatus, MessageTtl, Scope, TemplateId, Variables};
 use whatotp_ports::{Claim, TemplateRef};
 
-use super::otp::{channel_unavailable, wait_seconds};
+use super::otp::channel_unavailable;
 use super::otp_bodies::DeliveryBody;
+use super::paging::Paging;
+use super::waiting::{wait_for_change, wait_seconds};
 use crate::context::Context;
 use crate::errors::ErrorCode;
 use crate::http::fields::{self as f, Bad};
@@ -194,13 +196,8 @@ pub(crate) async fn status(
     let wait = wait_seconds(&request)?;
     let watch = ctx.app.watch_message(scope, id.0).await?;
     let mut watch = watch.ok_or_else(|| Problem::new(ErrorCode::MessageNotFound))?;
-    if let Some(wait) = wait
-        && !watch.seen().is_settled()
-    {
-        tokio::select! {
-            changed = watch.changed(wait) => { changed?; }
-            () = ctx.drained() => {}
-        }
+    if let Some(wait) = wait {
+        wait_for_change(&ctx, &mut watch, wait, MessageView::is_settled).await?;
     }
     json(HttpResponse::Ok(), &MessageBody::from(watch.seen()))
 }
@@ -226,30 +223,19 @@ pub(crate) async fn list(
     let scope = caller.may(Scope::Read)?;
     let mut query = Fields::of_query(request.query_string())?;
     let status = f::parsed("invalid_status", "Use one of the delivery statuses.", DeliveryStatus::parse);
-    let mut wanted = MessageQuery {
+    let paging = Paging::take(&mut query, DeliveryId::parse);
+    let wanted = MessageQuery {
         status: query.optional("status", status),
         template: query.optional("template_id", template_ref),
         number: query.optional("phone_number", f::phone_number),
         created_after: query.optional("created_after", f::moment),
-        before: query.optional("cursor", f::cursor(|text| DeliveryId::parse(text).ok())),
-        limit: 0,
+        before: paging.before,
+        limit: paging.rows(),
     };
-    let limit = query.optional("limit", f::integer(1, 100)).unwrap_or(20);
     query.finish(Some(()))?;
-    // One more than asked for tells whether there is a next page.
-    wanted.limit = limit + 1;
     let views = ctx.app.list_messages(scope, wanted).await?;
-    let (views, next) = page(views, limit, |view| view.record.id.to_string());
+    let (views, next) = paging.cut(views, |view| view.record.id.to_string());
     json(HttpResponse::Ok(), &MessageList { data: views.iter().map(MessageBody::from).collect(), next_cursor: next })
-}
-
-/// Cuts what was read back to `limit`, and names the cursor of the next page if there is one.
-pub(super) fn page<T>(mut rows: Vec<T>, limit: u32, id: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows.last().map(id).filter(|_| more);
-    (rows, next)
 }
 
 /// Cancel a message

@@ -5,9 +5,10 @@ pub(crate) mod messages;
 pub(crate) mod meta;
 pub(crate) mod otp;
 mod otp_bodies;
+mod paging;
 pub(crate) mod sandbox;
-mod stream;
 pub(crate) mod templates;
+mod waiting;
 
 use actix_web::http::StatusCode;
 use actix_web::middleware::from_fn;

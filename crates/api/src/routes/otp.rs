@@ -1,15 +1,13 @@
-use std::time::Duration;
-
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use whatotp_application::{OtpCanceled, OtpResent, OtpSent, OtpVerified, SessionView};
 use whatotp_domain::{DeliveryError, Scope, SendRefused, SessionId, SessionStatus, Timestamp};
 
 use super::otp_bodies::{SendOtpRequest, SessionBody, VerifiedBody, VerifyOtpRequest, not_a_code};
-use super::stream::events_of;
+use super::waiting::{events_of, wait_for_change, wait_seconds};
 use crate::context::Context;
 use crate::errors::ErrorCode;
-use crate::http::{Answer, Body, Caller, Fields, Id, Problem, Reply, fields, json, once};
+use crate::http::{Answer, Body, Caller, Fields, Id, Problem, Reply, json, once};
 
 /// Send a code
 ///
@@ -96,13 +94,8 @@ pub(crate) async fn status(
     let wait = wait_seconds(&request)?;
     let watch = ctx.app.watch_otp(scope, id.0).await?;
     let mut watch = watch.ok_or_else(|| Problem::new(ErrorCode::SessionNotFound))?;
-    if let Some(wait) = wait
-        && !watch.seen().is_settled()
-    {
-        tokio::select! {
-            changed = watch.changed(wait) => { changed?; }
-            () = ctx.drained() => {}
-        }
+    if let Some(wait) = wait {
+        wait_for_change(&ctx, &mut watch, wait, SessionView::is_settled).await?;
     }
     json(HttpResponse::Ok(), &SessionBody::from(watch.seen()))
 }
@@ -212,10 +205,4 @@ pub(super) fn unreachable(error: &DeliveryError) -> Problem {
 
 pub(super) fn channel_unavailable() -> Problem {
     Problem::new(ErrorCode::ChannelUnavailable).retry_after(30)
-}
-
-pub(super) fn wait_seconds(request: &HttpRequest) -> Result<Option<Duration>, Problem> {
-    let mut query = Fields::of_query(request.query_string())?;
-    let wait = query.optional("wait_seconds", fields::integer(1, 25));
-    query.finish(Some(wait.map(|seconds| Duration::from_secs(u64::from(seconds)))))
 }

@@ -6,7 +6,7 @@ use whatotp_domain::{DeliveryId, DeliveryStatus, Locale, Mode, Scope, SessionId}
 use whatotp_ports::{Content, DeliveryKind};
 use whatotp_whatsapp::inbox_text;
 
-use super::messages::page;
+use super::paging::Paging;
 use crate::context::Context;
 use crate::errors::ErrorCode;
 use crate::http::{Caller, Fields, Problem, fields as f, json};
@@ -101,18 +101,17 @@ pub(crate) async fn list(
     let mut query = Fields::of_query(request.query_string())?;
     let session = f::parsed("invalid_id", "Use a session's id (otp_…).", |text| SessionId::parse(text).ok());
     let message = f::parsed("invalid_id", "Use a message's id (msg_…).", |text| DeliveryId::parse(text).ok());
-    let mut wanted = InboxQuery {
+    let paging = Paging::take(&mut query, DeliveryId::parse);
+    let wanted = InboxQuery {
         to: query.optional("to", f::phone_number),
         session: query.optional("session_id", session),
         message: query.optional("message_id", message),
-        before: query.optional("cursor", f::cursor(|text| DeliveryId::parse(text).ok())),
-        limit: 0,
+        before: paging.before,
+        limit: paging.rows(),
     };
-    let limit = query.optional("limit", f::integer(1, 100)).unwrap_or(20);
     query.finish(Some(()))?;
-    wanted.limit = limit + 1;
     let items = ctx.app.sandbox_inbox(scope.account, wanted).await?;
-    let (items, next_cursor) = page(items, limit, |item| item.record.id.to_string());
+    let (items, next_cursor) = paging.cut(items, |item| item.record.id.to_string());
     let default_locale = &ctx.app.policy().default_locale;
     let data = items.iter().map(|item| InboxMessage::new(item, default_locale)).collect();
     json(HttpResponse::Ok(), &Inbox { data, next_cursor })

@@ -4,10 +4,10 @@ use utoipa::ToSchema;
 use whatotp_domain::{MessageTemplate, Scope, TemplateId};
 use whatotp_ports::TemplateRef;
 
-use super::messages::page;
+use super::paging::Paging;
 use crate::context::Context;
 use crate::errors::ErrorCode;
-use crate::http::{Caller, Fields, Id, Problem, fields as f, json};
+use crate::http::{Caller, Fields, Id, Problem, json};
 
 /// A message template.
 #[derive(Serialize, ToSchema)]
@@ -76,11 +76,10 @@ pub(crate) async fn list(
 ) -> Result<HttpResponse, Problem> {
     let scope = caller.may(Scope::Read)?;
     let mut query = Fields::of_query(request.query_string())?;
-    let before = query.optional("cursor", f::cursor(|text| TemplateId::parse(text).ok()));
-    let limit = query.optional("limit", f::integer(1, 100)).unwrap_or(20);
+    let paging = Paging::take(&mut query, TemplateId::parse);
     query.finish(Some(()))?;
-    let templates = ctx.app.list_templates(scope, before, limit + 1).await?;
-    let (templates, next_cursor) = page(templates, limit, |template| template.id().to_string());
+    let templates = ctx.app.list_templates(scope, paging.before, paging.rows()).await?;
+    let (templates, next_cursor) = paging.cut(templates, |template| template.id().to_string());
     let data = templates.iter().map(|template| TemplateObject::new(template, &ctx)).collect();
     json(HttpResponse::Ok(), &TemplateList { data, next_cursor })
 }

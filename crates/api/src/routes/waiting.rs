@@ -2,14 +2,39 @@ use std::time::Duration;
 
 use actix_web::http::header;
 use actix_web::web::{self, Bytes};
-use actix_web::{Error, HttpResponse};
+use actix_web::{Error, HttpRequest, HttpResponse};
 use futures_util::stream;
 use whatotp_application::{Watch, error_chain};
 
 use crate::context::Context;
+use crate::http::{Fields, Problem, fields};
 
 /// A comment this often keeps proxies from closing a quiet stream.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// The `wait_seconds` of a query, which has nothing else.
+pub(super) fn wait_seconds(request: &HttpRequest) -> Result<Option<Duration>, Problem> {
+    let mut query = Fields::of_query(request.query_string())?;
+    let wait = query.optional("wait_seconds", fields::integer(1, 25));
+    query.finish(Some(wait.map(|seconds| Duration::from_secs(u64::from(seconds)))))
+}
+
+/// Waits for a change, for `at_most` so long. Does not wait for what will never change any more, or while the server is
+/// about to stop.
+pub(super) async fn wait_for_change<V: PartialEq>(
+    ctx: &Context,
+    watch: &mut Watch<V>,
+    at_most: Duration,
+    is_settled: fn(&V) -> bool,
+) -> Result<(), Problem> {
+    if is_settled(watch.seen()) {
+        return Ok(());
+    }
+    tokio::select! {
+        changed = watch.changed(at_most) => changed.map(drop).map_err(Problem::from),
+        () = ctx.drained() => Ok(()),
+    }
+}
 
 /// Where a stream stands.
 struct Stream<V> {
