@@ -35,7 +35,9 @@ impl Application {
         };
         if may_have_left {
             let event = DeliveryEvent { status: DeliveryStatus::Unknown, at: now, error: None };
-            let progress = Progress { events: vec![event], attempted: true, due_at: Some(now), ..Progress::default() };
+            let due_at = Some(now);
+            let progress =
+                Progress { events: vec![event], attempted: true, in_doubt: true, due_at, ..Progress::default() };
             return self.progress(&record, &lease, progress).await;
         }
         match record.delivery.status() {

@@ -5,8 +5,8 @@ use crate::deliver::ended;
 use crate::views::delivery_row;
 use crate::{Application, Failure, error_chain};
 
-/// An unknown outcome is tried once more, and never a third time.
-const ATTEMPTS_WHEN_UNKNOWN: u32 = 2;
+/// A message that may have been sent is tried once more, and never a third time.
+const DOUBTS_MAX: u32 = 2;
 
 impl Application {
     /// Looks at a message that was handed over: asks the channel, tries an unknown one once more, and ends what has
@@ -43,7 +43,7 @@ impl Application {
     /// From when on a message of unknown outcome is tried once more. `None` when it is not: its outcome is known, or it
     /// was tried again already.
     pub(crate) fn replay_at(&self, record: &DeliveryRecord, way: &Delivery) -> Option<Timestamp> {
-        let open = way.status() == DeliveryStatus::Unknown && record.attempts < ATTEMPTS_WHEN_UNKNOWN;
+        let open = way.status() == DeliveryStatus::Unknown && record.in_doubt < DOUBTS_MAX;
         let since = way.reached_at(DeliveryStatus::Unknown).filter(|_| open)?;
         Some(since.plus(self.policy.unknown_wait))
     }

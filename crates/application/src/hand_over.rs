@@ -62,6 +62,7 @@ impl Application {
             }
             SendOutcome::Unknown { poll_at, .. } => Progress {
                 events: event(DeliveryStatus::Unknown, None),
+                in_doubt: true,
                 due_at: Some(poll_at.unwrap_or_else(|| now.plus(self.policy.unknown_wait))),
                 ..attempted
             },

@@ -52,7 +52,7 @@ pub use setup::FirstRun;
 pub use sweep::Swept;
 pub use verify_otp::{OtpVerified, Typed, Verification, VerifyOtp};
 pub use views::{MessageView, SessionView};
-pub use watch::Watch;
+pub use watch::{Change, Watch};
 
 /// The ports that the use cases work through.
 #[derive(Clone)]

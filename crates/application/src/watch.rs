@@ -11,6 +11,17 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Reads what is watched.
 pub(crate) type Look<V> = Box<dyn Fn() -> BoxFuture<'static, Result<Option<V>, Failure>> + Send + Sync>;
 
+/// What came of waiting for a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Something changed, and was seen.
+    Seen,
+    /// Nothing changed in that time.
+    None,
+    /// What was watched is not there any more.
+    Gone,
+}
+
 /// Follows one session or message.
 pub struct Watch<V> {
     subscription: Box<dyn Subscription>,
@@ -37,21 +48,21 @@ impl<V: PartialEq> Watch<V> {
         self.seen
     }
 
-    /// Waits, `at_most` so long, until something differs from what was last seen. Returns whether it does.
-    pub async fn changed(&mut self, at_most: Duration) -> Result<bool, Failure> {
+    /// Waits, `at_most` so long, until something differs from what was last seen.
+    pub async fn changed(&mut self, at_most: Duration) -> Result<Change, Failure> {
         let wait = async {
             loop {
                 self.subscription.changed(LOOK_AGAIN).await;
                 match (self.look)().await? {
                     Some(current) if current != self.seen => {
                         self.seen = current;
-                        return Ok(true);
+                        return Ok(Change::Seen);
                     }
                     Some(_) => {}
-                    None => return Ok(false),
+                    None => return Ok(Change::Gone),
                 }
             }
         };
-        tokio::time::timeout(at_most, wait).await.unwrap_or(Ok(false))
+        tokio::time::timeout(at_most, wait).await.unwrap_or(Ok(Change::None))
     }
 }

@@ -69,6 +69,8 @@ pub struct DeliveryRecord {
     pub provider_message_id: Option<String>,
     /// How often it was given to the provider, or tried to be.
     pub attempts: u32,
+    /// In how many of these the outcome is unknown: it may have been sent.
+    pub in_doubt: u32,
     /// When it was made.
     pub created_at: Timestamp,
     /// When its time is over.
@@ -117,6 +119,8 @@ pub struct Progress {
     pub provider_message_id: Option<String>,
     /// Whether it was given to the provider, or tried to be.
     pub attempted: bool,
+    /// Whether the outcome of that is unknown.
+    pub in_doubt: bool,
     /// When somebody has to look at it again; `None` when nobody has to.
     pub due_at: Option<Timestamp>,
 }

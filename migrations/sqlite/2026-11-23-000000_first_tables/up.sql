@@ -103,6 +103,7 @@ CREATE TABLE deliveries (
     error_detail         TEXT,
     provider_message_id  TEXT,
     attempts             INTEGER NOT NULL CHECK (attempts BETWEEN 0 AND 4294967295),
+    in_doubt             INTEGER NOT NULL CHECK (in_doubt BETWEEN 0 AND attempts),  -- those of unknown outcome
     lease_token          INTEGER NOT NULL CHECK (lease_token >= 0),
     leased               INTEGER NOT NULL CHECK (leased IN (0, 1)),
     due_at               INTEGER,                        -- while it is leased, when the lease runs out

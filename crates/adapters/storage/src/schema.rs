@@ -100,6 +100,7 @@ diesel::table! {
         error_detail -> Nullable<Text>,
         provider_message_id -> Nullable<Text>,
         attempts -> BigInt,
+        in_doubt -> BigInt,
         lease_token -> BigInt,
         leased -> Integer,
         due_at -> Nullable<BigInt>,

@@ -4,7 +4,7 @@ use actix_web::http::header;
 use actix_web::web::{self, Bytes};
 use actix_web::{Error, HttpRequest, HttpResponse};
 use futures_util::stream;
-use whatotp_application::{Watch, error_chain};
+use whatotp_application::{Change, Watch, error_chain};
 
 use crate::context::Context;
 use crate::http::{Fields, Problem, fields};
@@ -70,8 +70,9 @@ pub(super) fn events_of<V: PartialEq + 'static>(
                     () = stream.ctx.drained() => return None,
                 };
                 match changed {
-                    Ok(true) => {}
-                    Ok(false) => return Some((Ok(Bytes::from_static(b": still here\n\n")), stream)),
+                    Ok(Change::Seen) => {}
+                    Ok(Change::Gone) => return None,
+                    Ok(Change::None) => return Some((Ok(Bytes::from_static(b": still here\n\n")), stream)),
                     Err(failure) => {
                         tracing::error!(error = error_chain(&failure), "an event stream was cut short");
                         return None;

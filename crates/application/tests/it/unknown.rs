@@ -27,6 +27,17 @@ async fn an_unknown_outcome_waits_and_is_replayed_once_with_the_same_code() {
 }
 
 #[tokio::test]
+async fn tries_that_were_refused_before_do_not_count_as_replays() {
+    let stage = Stage::with([retry(Duration::ZERO), retry(Duration::ZERO), unknown(), accepted()]).await;
+    let session = stage.send().await.session.id;
+    while stage.outgoing.all().len() < 4 {
+        stage.clock.set(stage.next_due().await.expect("it is tried again"));
+        stage.deliver().await;
+    }
+    assert_eq!(stage.way(session).await, DeliveryStatus::Accepted);
+}
+
+#[tokio::test]
 async fn it_is_never_sent_a_third_time() {
     let stage = Stage::with([unknown(), unknown()]).await;
     let session = stage.send().await.session.id;
@@ -100,14 +111,14 @@ async fn a_replay_that_is_refused_fails_the_session() {
 }
 
 #[tokio::test]
-async fn a_replay_that_is_refused_for_now_was_the_last_try() {
-    let stage = Stage::with([unknown(), retry(Duration::from_secs(1))]).await;
+async fn a_replay_that_is_refused_for_now_was_none_and_is_made_again() {
+    let stage = Stage::with([unknown(), retry(Duration::from_secs(1)), accepted()]).await;
     let session = stage.send().await.session.id;
-    while let Some(due) = stage.next_due().await {
-        stage.clock.set(due);
+    while stage.outgoing.all().len() < 3 {
+        stage.clock.set(stage.next_due().await.expect("it is tried again"));
         stage.deliver().await;
     }
-    assert_eq!(stage.way(session).await, DeliveryStatus::Expired);
+    assert_eq!(stage.way(session).await, DeliveryStatus::Accepted);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use whatotp_application::Change;
 use whatotp_domain::{DeliveryStatus, MessageTtl, SessionId, SessionStatus};
 use whatotp_ports::{DeliveryStore, SessionStore, Topic};
 use whatotp_testkit::fixtures::{home, other_account};
@@ -18,7 +19,7 @@ async fn a_watcher_wakes_when_the_session_changes() {
     assert_eq!(watch.seen().status, SessionStatus::Pending);
     let (changed, canceled) = tokio::join!(watch.changed(LONG), stage.app.cancel_otp(home(), id, None));
     canceled.unwrap();
-    assert!(changed.unwrap());
+    assert_eq!(changed.unwrap(), Change::Seen);
     assert_eq!(watch.into_seen().status, SessionStatus::Canceled);
 }
 
@@ -62,7 +63,7 @@ async fn a_change_between_two_waits_is_not_missed() {
     let id = queue(&stage, MessageTtl::DEFAULT).await;
     let mut watch = stage.app.watch_message(home(), id).await.unwrap().unwrap();
     stage.deliver().await;
-    assert!(watch.changed(LONG).await.unwrap());
+    assert_eq!(watch.changed(LONG).await.unwrap(), Change::Seen);
     assert_eq!(watch.seen().record.delivery.status(), DeliveryStatus::Accepted);
     assert!(!watch.seen().is_settled());
 }
@@ -74,7 +75,7 @@ async fn a_session_that_expires_changes_by_itself() {
     let mut watch = stage.app.watch_otp(home(), id).await.unwrap().unwrap();
     stage.pass(300);
     stage.app.ports().wakeups.announce(Topic::Session(id));
-    assert!(watch.changed(LONG).await.unwrap());
+    assert_eq!(watch.changed(LONG).await.unwrap(), Change::Seen);
     assert_eq!(watch.seen().status, SessionStatus::Expired);
 }
 
@@ -84,7 +85,7 @@ async fn a_watcher_of_what_does_not_change_waits_its_time_out() {
     let id = stage.send().await.session.id;
     let mut watch = stage.app.watch_otp(home(), id).await.unwrap().unwrap();
     let before = tokio::time::Instant::now();
-    assert!(!watch.changed(Duration::from_secs(25)).await.unwrap());
+    assert_eq!(watch.changed(Duration::from_secs(25)).await.unwrap(), Change::None);
     assert!(before.elapsed() >= Duration::from_secs(25));
 }
 
@@ -94,7 +95,7 @@ async fn an_announcement_without_a_change_wakes_nobody() {
     let id = stage.send().await.session.id;
     let mut watch = stage.app.watch_otp(home(), id).await.unwrap().unwrap();
     stage.app.ports().wakeups.announce(Topic::Session(id));
-    assert!(!watch.changed(Duration::from_millis(200)).await.unwrap());
+    assert_eq!(watch.changed(Duration::from_millis(200)).await.unwrap(), Change::None);
 }
 
 #[tokio::test]
@@ -111,8 +112,8 @@ async fn what_vanishes_does_not_change_any_more() {
     stage.store.purge_deliveries(later, 10).await.unwrap();
     stage.app.ports().wakeups.announce(Topic::Session(session));
     stage.app.ports().wakeups.announce(Topic::Message(message));
-    assert!(!session_watch.changed(LONG).await.unwrap());
-    assert!(!message_watch.changed(LONG).await.unwrap());
+    assert_eq!(session_watch.changed(LONG).await.unwrap(), Change::Gone);
+    assert_eq!(message_watch.changed(LONG).await.unwrap(), Change::Gone);
 }
 
 #[tokio::test]

@@ -57,6 +57,7 @@ pub async fn canceling_a_session_takes_back_no_message_that_was_sent(scene: Scen
         events: vec![an_event(DeliveryStatus::Accepted, at(1))],
         provider_message_id: Some("wamid.1".to_owned()),
         attempted: true,
+        in_doubt: false,
         due_at: None,
     };
     scene.store.progress(&Lease::first(home(), record.delivery), accepted).await.unwrap().expect("the lease holds");

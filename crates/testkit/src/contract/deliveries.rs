@@ -25,6 +25,7 @@ pub async fn a_message_is_found_with_everything_in_it(scene: Scene) {
         delivery: stored.delivery.clone(),
         provider_message_id: None,
         attempts: 0,
+        in_doubt: 0,
         created_at: new.created_at,
         expires_at: new.expires_at,
     };
@@ -54,6 +55,7 @@ pub async fn progress_is_kept_and_says_when_to_look_again(scene: Scene) {
         events: vec![an_event(DeliveryStatus::Accepted, at(1))],
         provider_message_id: Some("wamid.HBgL==".to_owned()),
         attempted: true,
+        in_doubt: false,
         due_at: Some(at(9)),
     };
     let way = scene.store.progress(&claimed.lease, accepted).await.unwrap().expect("the lease holds");
@@ -86,8 +88,20 @@ pub async fn every_try_is_counted(scene: Scene) {
         let retry = Progress { attempted: true, due_at: Some(at(tries + 1)), ..Progress::default() };
         scene.store.progress(&claimed.lease, retry).await.unwrap().expect("the lease holds");
         assert_eq!(u64::from(scene.delivery(id).await.attempts), tries);
+        assert_eq!(scene.delivery(id).await.in_doubt, 0);
         assert_eq!(scene.delivery_status(id).await, DeliveryStatus::Queued, "no event, no news");
     }
+}
+
+pub async fn tries_of_unknown_outcome_are_counted_apart(scene: Scene) {
+    let id = scene.enqueue(a_message(ALICE, START)).await;
+    for (tries, in_doubt) in [(1, false), (2, true), (3, true)] {
+        let claimed = scene.claim_one(at(tries)).await;
+        let tried = Progress { attempted: true, in_doubt, due_at: Some(at(tries + 1)), ..Progress::default() };
+        scene.store.progress(&claimed.lease, tried).await.unwrap().expect("the lease holds");
+    }
+    let stored = scene.delivery(id).await;
+    assert_eq!((stored.attempts, stored.in_doubt), (3, 2));
 }
 
 pub async fn a_late_event_moves_nothing_back(scene: Scene) {

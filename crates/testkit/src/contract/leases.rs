@@ -75,6 +75,7 @@ pub async fn a_worker_whose_lease_was_given_to_another_cannot_write(scene: Scene
         events: vec![an_event(DeliveryStatus::Failed, at(1))],
         provider_message_id: Some("wamid.late".to_owned()),
         attempted: true,
+        in_doubt: false,
         due_at: None,
     };
     assert_eq!(scene.store.progress(&old, late).await.unwrap(), None);

@@ -54,6 +54,7 @@ pub async fn a_listed_delivery_is_the_stored_one(scene: Scene) {
         events: vec![an_event(DeliveryStatus::Failed, at(1))],
         provider_message_id: Some("wamid.1".to_owned()),
         attempted: true,
+        in_doubt: false,
         due_at: None,
     };
     scene.store.progress(&claimed.lease, progress).await.unwrap().expect("the lease holds");

@@ -137,6 +137,7 @@ macro_rules! store_contract {
             nobody_else_can_see_or_cancel_a_message
             progress_is_kept_and_says_when_to_look_again
             every_try_is_counted
+            tries_of_unknown_outcome_are_counted_apart
             a_late_event_moves_nothing_back
             a_failure_keeps_what_the_provider_said
             in_whatever_order_events_come_the_story_is_the_same

@@ -91,6 +91,7 @@ pub(crate) struct DeliveryRow {
     pub(crate) way: WayRow,
     pub(crate) provider_message_id: Option<String>,
     pub(crate) attempts: i64,
+    pub(crate) in_doubt: i64,
     pub(crate) lease_token: i64,
     pub(crate) leased: i32,
     pub(crate) due_at: Option<i64>,
@@ -121,6 +122,7 @@ impl DeliveryRow {
             way: WayRow::new(&Delivery::queued(now)),
             provider_message_id: None,
             attempts: 0,
+            in_doubt: 0,
             // `Lease::first` says that the first lease has token 1.
             lease_token: new.leased_for.is_some().into(),
             leased: new.leased_for.is_some().into(),
@@ -151,6 +153,7 @@ impl DeliveryRow {
             delivery: self.way.read()?,
             provider_message_id: self.provider_message_id,
             attempts: self.attempts.try_into().in_column("deliveries.attempts")?,
+            in_doubt: self.in_doubt.try_into().in_column("deliveries.in_doubt")?,
             created_at: Timestamp::from_unix_ms(self.created_at),
             expires_at: Timestamp::from_unix_ms(self.expires_at),
         })

@@ -211,6 +211,7 @@ fn record_progress(
         WayRow::new(&delivery),
         dsl::provider_message_id.eq(provider_message_id),
         dsl::attempts.eq(dsl::attempts + i64::from(progress.attempted)),
+        dsl::in_doubt.eq(dsl::in_doubt + i64::from(progress.attempted && progress.in_doubt)),
         dsl::leased.eq(0),
         dsl::due_at.eq(progress.due_at.map(Timestamp::unix_ms)),
     );

@@ -41,9 +41,10 @@ pub fn migrate(path: &Path, check: bool) -> Result<Vec<String>, OpenError> {
     run_pending(&mut connection)
 }
 
-/// Whether nobody has an account in the database at `path`: nothing in it was ever sealed. Only reads.
+/// Whether nobody has an account in the database at `path`: nothing in it was ever sealed.
 pub fn is_unused(path: &Path) -> Result<bool, OpenError> {
-    let mut connection = Address::find(path, false)?.connect(Role::Reader)?;
+    // Only reads; but what a crash has left behind needs the right to write before it can be read.
+    let mut connection = Address::find(path, false)?.connect(Role::Writer)?;
     if applied(&mut connection)?.is_empty() {
         return Ok(true);
     }
