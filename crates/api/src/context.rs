@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use whatotp_application::Application;
 use whatotp_domain::{IpNet, RequestId};
 use whatotp_ports::{RateLimiter, random};
@@ -24,6 +24,8 @@ pub struct Context {
     pub security_contact: Option<String>,
     /// Turns true when the server is about to stop.
     pub draining: watch::Receiver<bool>,
+    /// Dropped after everything above: its other end tells when the last one that held the store has let go of it.
+    pub held: mpsc::Sender<()>,
 }
 
 impl Context {

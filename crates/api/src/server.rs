@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use whatotp_application::{Application, error_chain};
 use whatotp_ports::RateLimiter;
@@ -22,6 +22,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// A request's head must be there by then.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long HTTP workers that have no request left may take to end.
+const RELEASE: Duration = Duration::from_secs(5);
+
 /// A server that listens.
 pub struct Server {
     address: SocketAddr,
@@ -29,6 +32,7 @@ pub struct Server {
     serving: JoinHandle<std::io::Result<()>>,
     background: Vec<JoinHandle<()>>,
     draining: watch::Sender<bool>,
+    released: mpsc::Receiver<()>,
 }
 
 impl Server {
@@ -53,6 +57,7 @@ impl Server {
         let listener = TcpListener::bind(settings.listen)?;
         let address = listener.local_addr()?;
         let (draining, drained) = watch::channel(false);
+        let (held, released) = mpsc::channel(1);
         let contact = settings.security_contact.trim();
         let context = web::Data::new(Context {
             app,
@@ -62,6 +67,7 @@ impl Server {
             body_timeout: settings.server.body_timeout(),
             security_contact: (!contact.is_empty()).then(|| contact.to_owned()),
             draining: drained,
+            held,
         });
         let document = web::Data::new(openapi::document());
         let mut server = HttpServer::new(move || {
@@ -82,7 +88,7 @@ impl Server {
         }
         let server = server.listen(listener)?.run();
         let handle = server.handle();
-        Ok(Self { address, handle, serving: tokio::spawn(server), background: Vec::new(), draining })
+        Ok(Self { address, handle, serving: tokio::spawn(server), background: Vec::new(), draining, released })
     }
 
     /// Where it listens.
@@ -93,7 +99,7 @@ impl Server {
 
     /// Says no on `/readyz` for a while, then takes no new connections, lets running requests end, and returns when the
     /// background work has stopped too. Long polls and event streams end at once: their callers come back elsewhere.
-    pub async fn stop(self, drain: Duration) {
+    pub async fn stop(mut self, drain: Duration) {
         self.draining.send_replace(true);
         tokio::time::sleep(drain).await;
         self.handle.stop(true).await;
@@ -106,6 +112,11 @@ impl Server {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(error = error_chain(&error), "the server did not end well"),
             Err(error) => tracing::error!(error = error_chain(&error), "the server did not end well"),
+        }
+        // The HTTP workers are threads of their own. Until the last of them has let go of the store, it is not closed, and
+        // what is committed stands partly in the database's side files.
+        if tokio::time::timeout(RELEASE, self.released.recv()).await.is_err() {
+            tracing::warn!("the HTTP workers did not end in time; the database is tidied up at the next start");
         }
     }
 }

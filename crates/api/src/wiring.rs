@@ -39,6 +39,9 @@ pub enum WiringError {
     /// The master keys.
     #[error(transparent)]
     MasterKey(#[from] KeyFileError),
+    /// The database answers otherwise than it should.
+    #[error(transparent)]
+    Application(#[from] whatotp_application::Failure),
     /// Randomness.
     #[error(transparent)]
     Entropy(#[from] whatotp_ports::EntropyError),
@@ -94,7 +97,7 @@ pub enum Role {
 }
 
 /// The use cases over the configured adapters.
-pub fn application(settings: &Settings, role: Role, outside: &Outside) -> Result<Application, WiringError> {
+pub async fn application(settings: &Settings, role: Role, outside: &Outside) -> Result<Application, WiringError> {
     let database = settings.sqlite_path()?;
     let keyring = Arc::new(Keyring::new(found_or_founded(settings, &database, role, outside)?));
     let sqlite = SqliteSettings {
@@ -118,7 +121,9 @@ pub fn application(settings: &Settings, role: Role, outside: &Outside) -> Result
         sandbox: Arc::new(Sandbox),
         wakeups: Arc::new(LocalWakeups::default()),
     };
-    Ok(Application::new(ports, keyring, settings.policy()))
+    let app = Application::new(ports, keyring, settings.policy());
+    app.bind_master_key().await?;
+    Ok(app)
 }
 
 /// The request limiter.

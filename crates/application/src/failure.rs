@@ -18,6 +18,17 @@ pub enum Failure {
     /// The code of a session cannot be derived.
     #[error("master key {0} is in use and not in the key file")]
     MissingMasterKey(Kid),
+    /// The key file is not this database's.
+    #[error(
+        "the database belongs to the master key {bound}, and the oldest one in the key file is {ours}: correct \
+         master_key_file or database_url, or restore the key file from its backup"
+    )]
+    OtherMasterKey {
+        /// The database's.
+        bound: Kid,
+        /// The one at hand.
+        ours: Kid,
+    },
     /// A value that was opened is not what was sealed.
     #[error("a stored {0} cannot be understood")]
     Corrupt(&'static str),

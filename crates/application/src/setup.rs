@@ -13,6 +13,13 @@ pub struct FirstRun {
 }
 
 impl Application {
+    /// Makes sure that the master keys in use are those of this database, and binds a new database to them.
+    pub async fn bind_master_key(&self) -> Result<(), Failure> {
+        let ours = self.keyring.index_kid();
+        let bound = self.ports.accounts.bind_master_key(ours).await?;
+        if bound == ours { Ok(()) } else { Err(Failure::OtherMasterKey { bound, ours }) }
+    }
+
     /// Whether the store answers.
     pub async fn check(&self) -> Result<(), Failure> {
         self.ports.deliveries.next_due().await?;

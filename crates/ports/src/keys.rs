@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use whatotp_domain::{AccountId, ApiKey, ApiKeyId, Timestamp};
-use whatotp_vault::KeyHash;
+use whatotp_vault::{KeyHash, Kid};
 
 use crate::StoreResult;
 
@@ -23,6 +23,10 @@ pub trait AccountStore: Send + Sync {
 
     /// Every account, oldest first.
     async fn list_accounts(&self) -> StoreResult<Vec<Account>>;
+
+    /// Binds the installation to the master key `kid`, if it is bound to none yet. Returns the one it is bound to: with
+    /// another one nothing that is stored can be found or read.
+    async fn bind_master_key(&self, kid: Kid) -> StoreResult<Kid>;
 }
 
 /// The API keys. The keys themselves are never stored, only their hashes.

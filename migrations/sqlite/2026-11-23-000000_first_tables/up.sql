@@ -1,6 +1,12 @@
 -- Ids are text that sorts by age; times are milliseconds since 1970 (UTC); what a column calls sealed or hashed is opaque
 -- to the database. Every table of customer data leads with the account in its key, and is clustered on that key.
 
+-- What this installation is bound to: one row.
+CREATE TABLE installation (
+    id         INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    index_kid  TEXT    NOT NULL CHECK (length(index_kid) = 8)  -- the master key that numbers are looked up by
+) STRICT;
+
 CREATE TABLE accounts (
     id          TEXT    NOT NULL PRIMARY KEY,
     name        TEXT    NOT NULL,

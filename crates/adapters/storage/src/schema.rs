@@ -1,6 +1,13 @@
 //! The tables, for every engine alike: text, binary and integers only.
 
 diesel::table! {
+    installation (id) {
+        id -> Integer,
+        index_kid -> Text,
+    }
+}
+
+diesel::table! {
     accounts (id) {
         id -> Text,
         name -> Text,

@@ -65,14 +65,15 @@ async fn database(settings: &Settings) -> Finding {
     if !pending.is_empty() {
         return Err(format!("{} migrations are pending: run `whatotp migrate`", pending.len()));
     }
-    let app = wiring::application(settings, Role::Look, &Outside::default()).map_err(|error| error.to_string())?;
+    let app =
+        wiring::application(settings, Role::Look, &Outside::default()).await.map_err(|error| error.to_string())?;
     app.check().await.map_err(|error| error.to_string())?;
     Ok(format!("{}, up to date", path.display()))
 }
 
 async fn keys(settings: &Settings) -> Finding {
     let none = || "there is none: run `whatotp keys create --mode test`".to_owned();
-    let app = wiring::application(settings, Role::Look, &Outside::default()).map_err(|_unusable| none())?;
+    let app = wiring::application(settings, Role::Look, &Outside::default()).await.map_err(|_unusable| none())?;
     let keys = app.list_keys(None).await.map_err(|error| error.to_string())?;
     let now = app.ports().clock.now();
     let usable = keys.iter().filter(|key| !key.is_revoked() && !key.is_expired(now)).count();

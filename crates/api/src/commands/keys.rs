@@ -15,7 +15,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub(crate) async fn run(settings: &Settings, keys: Keys) -> Outcome {
     // Only a key that is to be made is a reason to make an installation.
     let role = if matches!(keys, Keys::Create(_)) { Role::Beside } else { Role::Look };
-    let app = wiring::application(settings, role, &Outside::default())?;
+    let app = wiring::application(settings, role, &Outside::default()).await?;
     match keys {
         Keys::Create(options) => create(&app, options).await,
         Keys::List { account, json } => {

@@ -14,7 +14,7 @@ use crate::wiring::{self, Outside, Role};
 pub(crate) async fn serve(settings: &Settings) -> Outcome {
     logging::start(&settings.log)?;
     let outside = Outside::default();
-    let app = wiring::application(settings, Role::Own, &outside)?;
+    let app = wiring::application(settings, Role::Own, &outside).await?;
     let signals = Signals::listen()?;
     let server = start(settings, app, &outside)?;
     say(format!("listening on http://{}", server.address()));
@@ -25,7 +25,7 @@ pub(crate) async fn serve(settings: &Settings) -> Outcome {
 pub(crate) async fn quick_start(settings: &Settings) -> Outcome {
     logging::start(&settings.log)?;
     let outside = Outside::default();
-    let app = wiring::application(settings, Role::Own, &outside)?;
+    let app = wiring::application(settings, Role::Own, &outside).await?;
     let signals = Signals::listen()?;
     let server = start(settings, app.clone(), &outside)?;
     // Not before it listens: a key that is made is shown, now or never.

@@ -43,7 +43,7 @@ pub(crate) async fn run(settings: &Settings, options: Try) -> Outcome {
 async fn temporary_key(
     settings: &Settings,
 ) -> Result<(Application, ApiKeyId, SecretString), Box<dyn std::error::Error + Send + Sync>> {
-    let app = wiring::application(settings, Role::Beside, &Outside::default())?;
+    let app = wiring::application(settings, Role::Beside, &Outside::default()).await?;
     let new = NewKey {
         account: app.default_account().await?,
         mode: Mode::Test,

@@ -160,6 +160,7 @@ impl From<Failure> for Problem {
             Failure::Store(StoreError::Corrupt(_))
             | Failure::Sealed(_)
             | Failure::MissingMasterKey(_)
+            | Failure::OtherMasterKey { .. }
             | Failure::Corrupt(_) => Self::new(ErrorCode::InternalError),
         };
         problem.0.cause = Some(Arc::new(failure));

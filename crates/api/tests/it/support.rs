@@ -81,7 +81,7 @@ impl TestApp {
 
         let (clock, entropy) = (Arc::new(ManualClock::default()), Arc::new(Entropy::default()));
         let outside = Outside { clock: clock.clone(), entropy: entropy.clone() };
-        let wired = wiring::application(&settings, Role::Own, &outside).unwrap();
+        let wired = wiring::application(&settings, Role::Own, &outside).await.unwrap();
         let Ports { sandbox, idempotency, .. } = wired.ports().clone();
         let wakeups = Arc::new(Wakeups::default());
         let (channel, idempotency) = (Arc::new(Channel::new(sandbox)), Arc::new(Idempotency::new(idempotency)));

@@ -1,5 +1,5 @@
 use whatotp_domain::{AccountScope, ApiKey, ApiKeyId, Mode, ScopeSet};
-use whatotp_vault::KeyHash;
+use whatotp_vault::{KeyHash, Kid};
 
 use super::Scene;
 use crate::START;
@@ -12,6 +12,13 @@ pub async fn accounts_are_listed_oldest_first(scene: Scene) {
     }
     let listed = scene.store.list_accounts().await.unwrap();
     assert_eq!(listed, [1, 2, 3, 4].map(an_account));
+}
+
+pub async fn an_installation_is_bound_to_its_first_master_key(scene: Scene) {
+    let [first, second] = ["0123abcd", "abcd0123"].map(|kid| Kid::parse(kid).unwrap());
+    assert_eq!(scene.store.bind_master_key(first).await.unwrap(), first);
+    assert_eq!(scene.store.bind_master_key(second).await.unwrap(), first);
+    assert_eq!(scene.store.bind_master_key(first).await.unwrap(), first);
 }
 
 pub async fn a_key_is_found_by_its_hash_with_everything_in_it(scene: Scene) {

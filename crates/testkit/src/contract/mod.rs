@@ -164,6 +164,7 @@ macro_rules! store_contract {
             a_listed_delivery_is_the_stored_one
             every_filter_lists_what_fits_alone_and_together
             accounts_are_listed_oldest_first
+            an_installation_is_bound_to_its_first_master_key
             a_key_is_found_by_its_hash_with_everything_in_it
             a_key_of_no_account_is_not_stored
             keys_are_listed_newest_first_of_one_account_or_all

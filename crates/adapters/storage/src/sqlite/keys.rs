@@ -2,12 +2,12 @@ use async_trait::async_trait;
 use diesel::prelude::*;
 use whatotp_domain::{AccountId, ApiKey, ApiKeyId, Timestamp};
 use whatotp_ports::{Account, AccountStore, ApiKeyStore, StoreResult};
-use whatotp_vault::KeyHash;
+use whatotp_vault::{KeyHash, Kid};
 
 use super::SqliteStore;
 use crate::failure::Failure;
-use crate::rows::{AccountRow, ApiKeyRow};
-use crate::schema::{accounts, api_keys};
+use crate::rows::{AccountRow, ApiKeyRow, Unreadable};
+use crate::schema::{accounts, api_keys, installation};
 
 #[async_trait]
 impl AccountStore for SqliteStore {
@@ -23,6 +23,20 @@ impl AccountStore for SqliteStore {
         self.scan(|connection| {
             let rows = accounts::table.order((accounts::created_at, accounts::id)).select(AccountRow::as_select());
             rows.load(connection)?.into_iter().map(|row| Ok(row.read()?)).collect()
+        })
+        .await
+    }
+
+    async fn bind_master_key(&self, kid: Kid) -> StoreResult<Kid> {
+        self.write(move |connection| {
+            let bound =
+                installation::table.select(installation::index_kid).get_result::<String>(connection).optional()?;
+            if let Some(bound) = bound {
+                return Ok(Kid::parse(&bound).ok_or(Unreadable("installation.index_kid"))?);
+            }
+            let row = (installation::id.eq(1), installation::index_kid.eq(kid.as_str()));
+            diesel::insert_into(installation::table).values(row).execute(connection)?;
+            Ok(kid)
         })
         .await
     }

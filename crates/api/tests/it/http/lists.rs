@@ -135,7 +135,7 @@ async fn what_a_list_cannot_read_is_refused_by_name() {
     }
     let several = app.api.get("/v1/messages?status=gone&limit=0&cursor=1&pgae=2").await.invalid();
     let fields: Vec<&str> = several.iter().map(|(field, _)| field.as_str()).collect();
-    assert_eq!(fields, ["status", "cursor", "limit", "pgae"]);
+    assert_eq!(fields, ["cursor", "limit", "status", "pgae"]);
 
     app.api.get("/v1/sandbox/messages?session_id=1").await.is_invalid("session_id", "invalid_id");
     app.api.get("/v1/sandbox/messages?message_id=1").await.is_invalid("message_id", "invalid_id");
