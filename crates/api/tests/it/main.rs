@@ -5,4 +5,6 @@ mod browser;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod process;
+#[cfg(test)]
 mod support;
