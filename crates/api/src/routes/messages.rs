@@ -207,11 +207,11 @@ pub(crate) async fn status(
 /// Newest first. Every filter may be left out.
 #[utoipa::path(get, path = "/v1/messages", operation_id = "message_list", tag = "Messages",
     params(
-        ("status" = Option<String>, Query, description = "Only messages that stand here.", example = "delivered"),
-        ("template_id" = Option<String>, Query, description = "Only messages of this template, by id or name."),
-        ("phone_number" = Option<String>, Query, description = "Only messages to this number, in E.164."),
-        ("created_after" = Option<String>, Query, description = "Only messages made at this time or later (RFC 3339)."),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before."),
+        ("status" = Option<String>, Query, min_length = 1, description = "Only messages that stand here.", example = "delivered"),
+        ("template_id" = Option<String>, Query, min_length = 1, description = "Only messages of this template, by id or name."),
+        ("phone_number" = Option<String>, Query, min_length = 1, description = "Only messages to this number, in E.164."),
+        ("created_after" = Option<String>, Query, min_length = 1, description = "Only messages made at this time or later (RFC 3339)."),
+        ("cursor" = Option<String>, Query, min_length = 1, description = "The `next_cursor` of the page before."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "At most so many; 20 if left out."),
     ),
     responses((status = 200, description = "A page of messages.", body = MessageList)))]

@@ -3,7 +3,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use whatotp_application::{OtpCanceled, OtpResent, OtpSent, OtpVerified, SessionView};
 use whatotp_domain::{DeliveryError, Scope, SendRefused, SessionId, SessionStatus, Timestamp};
 
-use super::otp_bodies::{SendOtpRequest, SessionBody, VerifiedBody, VerifyOtpRequest, not_a_code};
+use super::otp_bodies::{SendOtpRequest, SessionBody, SessionEvent, VerifiedBody, VerifyOtpRequest, not_a_code};
 use super::waiting::{events_of, wait_for_change, wait_seconds};
 use crate::context::Context;
 use crate::errors::ErrorCode;
@@ -106,8 +106,8 @@ pub(crate) async fn status(
 /// more.
 #[utoipa::path(get, path = "/v1/otp/{session_id}/events", operation_id = "otp_events", tag = "OTP",
     params(("session_id" = String, Path, description = "The session.", example = "otp_01k0z3v8xkf3g9mzq2w6c5t7rb")),
-    responses((status = 200, description = "A stream of events; the data of each is the session.",
-        content_type = "text/event-stream", body = String)))]
+    responses((status = 200, description = "A stream of events.", content_type = "text/event-stream",
+        body = SessionEvent)))]
 pub(crate) async fn events(
     ctx: web::Data<Context>,
     caller: Caller,

@@ -184,6 +184,18 @@ impl From<&SessionView> for SessionBody {
     }
 }
 
+/// One event of a stream.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the shape for the OpenAPI document; events are written line by line")]
+pub(crate) struct SessionEvent {
+    /// Always `status`.
+    #[schema(example = "status")]
+    event: String,
+    /// The session, as `GET /v1/otp/{session_id}` answers it, in JSON.
+    #[schema(example = "{\"session_id\":\"otp_01k0z3v8xkf3g9mzq2w6c5t7rb\",\"status\":\"pending\"}")]
+    data: String,
+}
+
 /// The way of one message.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DeliveryBody {
