@@ -1,12 +1,23 @@
 use std::fmt;
+use std::num::NonZeroU8;
 use std::time::Duration;
 
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use time::format_description::well_known::iso8601::{Config, TimePrecision};
+use time::format_description::well_known::{Iso8601, Rfc3339};
+
+/// RFC 3339 with three digits after the second.
+const MILLISECONDS: Iso8601<
+    {
+        let precision = TimePrecision::Second { decimal_digits: NonZeroU8::new(3) };
+        Config::DEFAULT.set_time_precision(precision).encode()
+    },
+> = Iso8601;
 
 /// A moment, in milliseconds since the Unix epoch, UTC.
 ///
-/// Prints and parses as RFC 3339 (`2026-11-23T10:00:00Z`, with `.123` where there are milliseconds).
+/// Prints and parses as RFC 3339. Printed always with milliseconds (`2026-11-23T10:00:00.000Z`), so that texts sort by
+/// time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
 
@@ -62,7 +73,7 @@ fn millis(span: Duration) -> i64 {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000).or(Err(fmt::Error))?;
-        f.write_str(&moment.format(&Rfc3339).or(Err(fmt::Error))?)
+        f.write_str(&moment.format(&MILLISECONDS).or(Err(fmt::Error))?)
     }
 }
 
@@ -79,11 +90,17 @@ mod tests {
     #[test]
     fn it_prints_and_parses_rfc_3339() {
         let moment = Timestamp::from_unix_ms(1_795_428_000_000);
-        assert_eq!(moment.to_string(), "2026-11-23T10:00:00Z");
+        assert_eq!(moment.to_string(), "2026-11-23T10:00:00.000Z");
         assert_eq!(Timestamp::parse("2026-11-23T10:00:00Z"), Some(moment));
         assert_eq!(Timestamp::parse("2026-11-23T11:00:00+01:00"), Some(moment));
         assert_eq!(Timestamp::parse("2026-11-23"), None);
-        assert_eq!(Timestamp::from_unix_ms(1_795_428_000_120).to_string(), "2026-11-23T10:00:00.12Z");
+        assert_eq!(Timestamp::from_unix_ms(1_795_428_000_120).to_string(), "2026-11-23T10:00:00.120Z");
+    }
+
+    #[test]
+    fn texts_sort_by_time() {
+        let texts = [0, 1, 20, 300, 1000].map(|ms| Timestamp::from_unix_ms(1_795_428_000_000 + ms).to_string());
+        assert!(texts.is_sorted(), "{texts:?}");
     }
 
     #[test]

@@ -108,10 +108,10 @@ pub(crate) struct MessageBody {
     #[schema(pattern = "^(live|test)$", example = "test")]
     mode: &'static str,
     /// When it was stored.
-    #[schema(format = DateTime, example = "2026-11-23T10:00:00Z")]
+    #[schema(format = DateTime, example = "2026-11-23T10:00:00.000Z")]
     queued_at: String,
     /// When it is dropped if it is not sent by then.
-    #[schema(format = DateTime, example = "2026-11-23T10:05:00Z")]
+    #[schema(format = DateTime, example = "2026-11-23T10:05:00.000Z")]
     expires_at: String,
     /// Its way.
     delivery: DeliveryBody,

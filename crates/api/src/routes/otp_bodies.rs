@@ -150,13 +150,13 @@ pub(crate) struct SessionBody {
     #[schema(example = 4)]
     sends_remaining: u8,
     /// When it was made.
-    #[schema(format = DateTime, example = "2026-11-23T10:00:00Z")]
+    #[schema(format = DateTime, example = "2026-11-23T10:00:00.000Z")]
     created_at: String,
     /// From when on the code is no longer right.
-    #[schema(format = DateTime, example = "2026-11-23T10:05:00Z")]
+    #[schema(format = DateTime, example = "2026-11-23T10:05:00.000Z")]
     expires_at: String,
     /// When the next resend or new send is allowed.
-    #[schema(format = DateTime, example = "2026-11-23T10:00:30Z")]
+    #[schema(format = DateTime, example = "2026-11-23T10:00:30.000Z")]
     resend_available_at: String,
     /// What you attached.
     metadata: BTreeMap<String, String>,
@@ -232,7 +232,7 @@ pub(crate) struct TimelineEntry {
     #[schema(example = "accepted")]
     status: &'static str,
     /// When.
-    #[schema(format = DateTime, example = "2026-11-23T10:00:00Z")]
+    #[schema(format = DateTime, example = "2026-11-23T10:00:00.000Z")]
     at: String,
 }
 
@@ -276,7 +276,7 @@ pub(crate) struct VerifiedBody {
     #[schema(example = "default")]
     purpose: String,
     /// When.
-    #[schema(format = DateTime, example = "2026-11-23T10:00:12Z")]
+    #[schema(format = DateTime, example = "2026-11-23T10:00:12.000Z")]
     verified_at: String,
     /// A compact JWS (`EdDSA`, keys at `/.well-known/jwks.json`) that other services can check for 10 minutes; its
     /// audience is your account.

@@ -36,7 +36,7 @@ pub(crate) struct InboxMessage {
     #[schema(example = "delivered")]
     status: &'static str,
     /// When it was handed over.
-    #[schema(format = DateTime, example = "2026-11-23T10:00:00Z")]
+    #[schema(format = DateTime, example = "2026-11-23T10:00:00.000Z")]
     at: String,
 }
 

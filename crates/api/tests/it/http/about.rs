@@ -44,7 +44,7 @@ async fn a_receipt_can_be_checked_with_the_served_keys() {
     public.verify_strict(signed.as_bytes(), &signature).unwrap();
     public.verify_strict(&signed.as_bytes()[1..], &signature).unwrap_err();
 
-    // 2027-01-15T08:00:12Z, and ten minutes.
+    // 2027-01-15T08:00:12.000Z, and ten minutes.
     let issued_at = 1_800_000_012;
     let expected = json!({
         "iss": "whatotp", "aud": app.account.to_string(), "sub": payload["sub"], "session_id": id, "purpose": "default",
@@ -60,7 +60,7 @@ async fn security_txt_names_the_configured_contact() {
     let app = TestApp::with(&[("WHATOTP_SECURITY_CONTACT", " mailto:security@example.com ")]).await;
     let answer = app.api.get("/.well-known/security.txt").await;
     assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/plain; charset=utf-8")));
-    assert_eq!(answer.text, "Contact: mailto:security@example.com\nExpires: 2027-07-14T08:00:00Z\n");
+    assert_eq!(answer.text, "Contact: mailto:security@example.com\nExpires: 2027-07-14T08:00:00.000Z\n");
 }
 
 #[tokio::test]

@@ -263,7 +263,7 @@ async fn an_answer_that_was_lost_is_rebuilt_from_what_was_done() {
     let app = TestApp::start().await;
     let sent = rebuilt(&app, "/v1/otp/send", send_to(MAGIC)).await.success(200);
     let id = text(&sent["session_id"]);
-    assert_eq!((&sent["created_at"], &sent["sends_remaining"]), (&json!("2027-01-15T08:00:00Z"), &json!(4)));
+    assert_eq!((&sent["created_at"], &sent["sends_remaining"]), (&json!("2027-01-15T08:00:00.000Z"), &json!(4)));
     assert_eq!(app.outbox(Mode::Test).await.len(), 1);
 
     let resent = rebuilt(&app, &format!("/v1/otp/{id}/resend"), json!({})).await.success(200);
@@ -281,7 +281,7 @@ async fn a_lost_verification_is_given_again_with_the_receipt_of_its_moment() {
     let app = TestApp::start().await;
     let (id, code) = app.session(MAGIC).await;
     let verified = rebuilt(&app, "/v1/otp/verify", json!({"session_id": id, "code": code})).await.success(200);
-    assert_eq!((&verified["verified"], &verified["verified_at"]), (&json!(true), &json!("2027-01-15T08:00:00Z")));
+    assert_eq!((&verified["verified"], &verified["verified_at"]), (&json!(true), &json!("2027-01-15T08:00:00.000Z")));
     app.verify(&id, &code).await.problem(409, "session_already_verified");
 }
 

@@ -41,7 +41,7 @@ async fn every_filter_narrows_the_list_and_filters_combine() {
         ("phone_number=%2B12025550199".to_owned(), vec![]),
         (format!("created_after={queued_at}"), vec![&queued]),
         ("created_after=2027-01-15T10:00:00%2B02:00".to_owned(), vec![&queued, &failed, &delivered]),
-        ("created_after=2027-01-15T08:00:02Z".to_owned(), vec![]),
+        ("created_after=2027-01-15T08:00:02.000Z".to_owned(), vec![]),
         (format!("cursor={failed}"), vec![&delivered]),
         ("status=delivered&template_id=order_update&phone_number=%2B12025550100".to_owned(), vec![&delivered]),
         ("status=failed&phone_number=%2B12025550100".to_owned(), vec![]),

@@ -89,7 +89,7 @@ async fn a_send_that_meets_an_outage_charges_no_cooldown_and_brings_the_older_se
     app.verify(&first, &code).await.success(200);
     app.channel.set_down(false);
     app.advance(1);
-    assert_eq!(app.send_otp(ORDINARY).await["resend_available_at"], "2027-01-15T08:01:01Z");
+    assert_eq!(app.send_otp(ORDINARY).await["resend_available_at"], "2027-01-15T08:01:01.000Z");
 }
 
 #[tokio::test]

@@ -59,7 +59,7 @@ async fn a_message_is_canceled_while_it_is_queued_and_not_afterwards() {
 #[tokio::test]
 async fn a_message_that_waited_too_long_is_dropped_and_never_sent_late() {
     let app = TestApp::start().await;
-    for (seconds, until) in [(30, "2027-01-15T08:00:30Z"), (86_400, "2027-01-16T08:00:30Z")] {
+    for (seconds, until) in [(30, "2027-01-15T08:00:30.000Z"), (86_400, "2027-01-16T08:00:30.000Z")] {
         let mut body = order_update(MAGIC);
         body["expires_in_seconds"] = json!(seconds);
         let queued = app.api.post("/v1/messages/send", body).await.success(202);

@@ -92,7 +92,7 @@ async fn ids_have_a_prefix_and_times_are_rfc_3339() {
     let kinds = [redacted(&sent["session_id"]), redacted(&json!(app.message(MAGIC).await))];
     assert_eq!(kinds, [json!("[otp]"), json!("[msg]")]);
     let times = [&sent["created_at"], &sent["expires_at"], &sent["resend_available_at"]];
-    assert_eq!(times, ["2027-01-15T08:00:00Z", "2027-01-15T08:05:00Z", "2027-01-15T08:00:30Z"]);
+    assert_eq!(times, ["2027-01-15T08:00:00.000Z", "2027-01-15T08:05:00.000Z", "2027-01-15T08:00:30.000Z"]);
 }
 
 #[tokio::test]
@@ -123,7 +123,7 @@ async fn codes_have_four_to_eight_digits_and_live_one_to_ten_minutes() {
     for length in [0, 3, 9] {
         send_with("length", length).await.is_invalid("length", "out_of_range");
     }
-    for (seconds, until) in [(60, "2027-01-15T08:01:00Z"), (600, "2027-01-15T08:10:00Z")] {
+    for (seconds, until) in [(60, "2027-01-15T08:01:00.000Z"), (600, "2027-01-15T08:10:00.000Z")] {
         assert_eq!(send_with("expires_in_seconds", seconds).await.success(200)["expires_at"], until);
     }
     for seconds in [59, 601] {

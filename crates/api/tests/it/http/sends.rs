@@ -33,9 +33,9 @@ async fn a_resend_sends_the_same_code_and_resets_neither_attempts_nor_expiry() {
         "session_id": id, "status": "pending", "channel": "whatsapp", "to": "+1******0123", "code_length": 6,
         "purpose": "default", "mode": "test",
         "delivery": {"status": "accepted", "error": null, "timeline": [
-            {"status": "queued", "at": "2027-01-15T08:00:30Z"}, {"status": "accepted", "at": "2027-01-15T08:00:30Z"}]},
-        "attempts_remaining": 4, "sends_remaining": 3, "created_at": "2027-01-15T08:00:00Z",
-        "expires_at": "2027-01-15T08:05:00Z", "resend_available_at": "2027-01-15T08:01:30Z", "metadata": {},
+            {"status": "queued", "at": "2027-01-15T08:00:30.000Z"}, {"status": "accepted", "at": "2027-01-15T08:00:30.000Z"}]},
+        "attempts_remaining": 4, "sends_remaining": 3, "created_at": "2027-01-15T08:00:00.000Z",
+        "expires_at": "2027-01-15T08:05:00.000Z", "resend_available_at": "2027-01-15T08:01:30.000Z", "metadata": {},
     });
     assert_eq!(resent, expected);
     assert_eq!(app.status(&id).await, expected);
@@ -81,7 +81,7 @@ async fn a_verified_code_ends_the_cooldown() {
     app.verify(&id, &code).await.success(200);
     app.advance(1);
     let sent = send(&app, ORDINARY).await.success(200);
-    assert_eq!(sent["resend_available_at"], "2027-01-15T08:00:31Z");
+    assert_eq!(sent["resend_available_at"], "2027-01-15T08:00:31.000Z");
 }
 
 #[tokio::test]
@@ -111,17 +111,17 @@ async fn a_number_gets_five_messages_in_ten_minutes_ten_an_hour_and_twenty_a_day
     };
     // From 08:00:00, 08:00:01, …
     use_up(&app, 5).await;
-    limited_until("2027-01-15T08:10:00Z", 595).await;
+    limited_until("2027-01-15T08:10:00.000Z", 595).await;
     app.advance(594);
-    limited_until("2027-01-15T08:10:00Z", 1).await;
+    limited_until("2027-01-15T08:10:00.000Z", 1).await;
     app.advance(1);
     use_up(&app, 5).await;
-    limited_until("2027-01-15T09:00:00Z", 2995).await;
+    limited_until("2027-01-15T09:00:00.000Z", 2995).await;
     app.advance(2995);
     use_up(&app, 5).await;
     app.advance(595);
     use_up(&app, 5).await;
-    limited_until("2027-01-16T08:00:00Z", 82_195).await;
+    limited_until("2027-01-16T08:00:00.000Z", 82_195).await;
     // Another number is not concerned.
     send(&app, "+14155550124").await.success(200);
 }
