@@ -41,7 +41,7 @@ impl Server {
         let mut server = Self::without_background(settings, app.clone(), limiter)?;
         let draining = &server.draining;
         server.background = vec![
-            tokio::spawn(worker::deliver(app.clone(), settings.delivery.batch, draining.subscribe())),
+            tokio::spawn(worker::deliver(app.clone(), settings.delivery.concurrency, draining.subscribe())),
             tokio::spawn(worker::sweep(app, draining.subscribe())),
         ];
         Ok(server)

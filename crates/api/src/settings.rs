@@ -115,8 +115,8 @@ pub struct DeliverySettings {
     lease_seconds: u32,
     channel_timeout_seconds: u32,
     unknown_wait_seconds: u32,
-    /// Messages a worker takes at a time.
-    pub batch: u32,
+    /// Messages under way at the same time.
+    pub concurrency: usize,
 }
 
 /// `[retention]`
@@ -254,7 +254,7 @@ impl Settings {
                 delivery.lease_seconds > 2 * delivery.channel_timeout_seconds,
                 "delivery.lease_seconds must be more than twice delivery.channel_timeout_seconds, or two workers send the same message",
             ),
-            (delivery.batch > 0, "delivery.batch must be at least 1"),
+            (delivery.concurrency > 0, "delivery.concurrency must be at least 1"),
             (
                 self.limits.auth_per_minute > 0 && self.limits.product_per_minute > 0 && self.limits.key_per_minute > 0,
                 "every limit of [limits] must be at least 1",

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use tokio::sync::watch;
-use whatotp_application::{Application, error_chain};
-use whatotp_ports::Topic;
+use tokio::task::{JoinError, JoinSet};
+use whatotp_application::{Application, Failure, error_chain};
+use whatotp_ports::{ClaimedDelivery, Topic};
 
 /// Announcements may be lost, and other processes make none here: the worker looks by itself this often.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -11,13 +12,20 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// A sweep that deleted so much is followed by another one at once.
 const MUCH: u64 = 1_000;
 
-/// Delivers what is due until the server stops.
-pub(crate) async fn deliver(app: Application, batch: u32, mut draining: watch::Receiver<bool>) {
+/// Delivers what is due until the server stops, `most` at a time. A message that hangs keeps its place and no other's.
+pub(crate) async fn deliver(app: Application, most: usize, mut draining: watch::Receiver<bool>) {
     let mut outbox = app.ports().wakeups.subscribe(Topic::Outbox);
+    let mut under_way = JoinSet::new();
     while !*draining.borrow() {
-        let pause = match app.deliver_due(batch).await {
-            Ok(taken) if u32::try_from(taken).is_ok_and(|taken| taken == batch) => continue,
-            Ok(_) => until_next_due(&app).await,
+        let pause = match next(&app, most.saturating_sub(under_way.len())).await {
+            Ok(Next::Taken(taken)) => {
+                for claimed in taken {
+                    let app = app.clone();
+                    under_way.spawn(async move { app.deliver(claimed).await });
+                }
+                continue;
+            }
+            Ok(Next::DueIn(pause)) => pause,
             Err(failure) => {
                 tracing::error!(error = error_chain(&failure), "the outbox cannot be worked on");
                 LOOK_AGAIN
@@ -25,15 +33,38 @@ pub(crate) async fn deliver(app: Application, batch: u32, mut draining: watch::R
         };
         tokio::select! {
             () = outbox.changed(pause) => {}
+            Some(ended) = under_way.join_next() => told(ended),
             _ = draining.wait_for(|draining| *draining) => {}
         }
     }
+    while let Some(ended) = under_way.join_next().await {
+        told(ended);
+    }
 }
 
-async fn until_next_due(app: &Application) -> Duration {
-    match app.ports().deliveries.next_due().await {
-        Ok(Some(due)) => due.since(app.ports().clock.now()).min(LOOK_AGAIN),
-        _ => LOOK_AGAIN,
+enum Next {
+    Taken(Vec<ClaimedDelivery>),
+    DueIn(Duration),
+}
+
+/// Takes what is due, at most `free`, or says when to look again. To look costs next to nothing, to take is a write.
+async fn next(app: &Application, free: usize) -> Result<Next, Failure> {
+    if free == 0 {
+        return Ok(Next::DueIn(LOOK_AGAIN));
+    }
+    let due = app.ports().deliveries.next_due().await?;
+    let pause = due.map_or(LOOK_AGAIN, |due| due.since(app.ports().clock.now()).min(LOOK_AGAIN));
+    if !pause.is_zero() {
+        return Ok(Next::DueIn(pause));
+    }
+    let taken = app.take_due(u32::try_from(free).unwrap_or(u32::MAX)).await?;
+    Ok(if taken.is_empty() { Next::DueIn(LOOK_AGAIN) } else { Next::Taken(taken) })
+}
+
+/// A delivery whose task panicked is not lost: its lease runs out, and it is taken again.
+fn told(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(error = error_chain(&error), "a delivery was cut short");
     }
 }
 

@@ -5,21 +5,24 @@ use whatotp_ports::{ClaimedDelivery, DeliveryKind, DeliveryRecord, Lease, Progre
 use crate::{Application, Failure, error_chain};
 
 impl Application {
-    /// One round of the delivery worker: takes what is due, at most `limit`, and works on all of it at once. Returns how
-    /// many it took.
-    pub async fn deliver_due(&self, limit: u32) -> Result<usize, Failure> {
+    /// Takes what is due, at most `limit`, for a worker that has to [`deliver`](Self::deliver) each.
+    pub async fn take_due(&self, limit: u32) -> Result<Vec<ClaimedDelivery>, Failure> {
         let now = self.ports.clock.now();
-        let claimed = self.ports.deliveries.claim_due(self.policy.lease, limit, now).await?;
-        let count = claimed.len();
-        join_all(claimed.into_iter().map(|claimed| async move {
-            let id = claimed.record.id;
-            // One bad row must not stop the others: it comes back when its lease is over.
-            if let Err(failure) = self.work_on(claimed).await {
-                tracing::error!(delivery.id = %id, error = error_chain(&failure), "a delivery could not be worked on");
-            }
-        }))
-        .await;
-        Ok(count)
+        Ok(self.ports.deliveries.claim_due(self.policy.lease, limit, now).await?)
+    }
+
+    /// Works on one delivery. One bad row must not stop the others: a failure is logged, and the row comes back.
+    pub async fn deliver(&self, claimed: ClaimedDelivery) {
+        let id = claimed.record.id;
+        if let Err(failure) = self.work_on(claimed).await {
+            tracing::error!(delivery.id = %id, error = error_chain(&failure), "a delivery could not be worked on");
+        }
+    }
+
+    /// One whole round: takes what is due, at most `limit`, and returns how many when all of it has been worked on.
+    pub async fn deliver_due(&self, limit: u32) -> Result<usize, Failure> {
+        let claimed = self.take_due(limit).await?;
+        Ok(join_all(claimed.into_iter().map(|claimed| self.deliver(claimed))).await.len())
     }
 
     async fn work_on(&self, claimed: ClaimedDelivery) -> Result<(), Failure> {

@@ -19,7 +19,7 @@ use whatotp::settings::Settings;
 use whatotp::wiring::{self, Outside, Role};
 use whatotp_application::{Application, NewKey, Ports};
 use whatotp_domain::{AccountId, AccountScope, ApiKey, Mode, Scope, ScopeSet};
-use whatotp_ports::{Account, DeliveryFilter, DeliveryKind, DeliveryRecord};
+use whatotp_ports::{Account, DeliveryFilter, DeliveryKind, DeliveryRecord, RateLimiter};
 use whatotp_testkit::ManualClock;
 use whatotp_vault::{Keyring, MasterKeys};
 
@@ -59,14 +59,25 @@ pub(crate) struct TestApp {
     pub(crate) directory: TempDir,
 }
 
+type Start = fn(&Settings, Application, Arc<dyn RateLimiter>) -> std::io::Result<Server>;
+
 impl TestApp {
     /// With the documented defaults.
     pub(crate) async fn start() -> Self {
         Self::with(&[]).await
     }
 
+    /// With the worker that delivers by itself.
+    pub(crate) async fn with_worker() -> Self {
+        Self::built(&[], Server::start).await
+    }
+
     /// With these settings, written as in the environment.
     pub(crate) async fn with(variables: &[(&str, &str)]) -> Self {
+        Self::built(variables, Server::without_background).await
+    }
+
+    async fn built(variables: &[(&str, &str)], start: Start) -> Self {
         let directory = TempDir::new().unwrap();
         let path = |name: &str| directory.path().join(name).display().to_string();
         let own = [
@@ -95,7 +106,7 @@ impl TestApp {
         let app = Application::new(ports, keyring, settings.policy());
 
         let first = app.set_up().await.unwrap().unwrap();
-        let server = Server::without_background(&settings, app.clone(), wiring::limiter(&settings, &outside)).unwrap();
+        let server = start(&settings, app.clone(), wiring::limiter(&settings, &outside)).unwrap();
         let api = Client::new(format!("http://{}", server.address())).with_key(first.key.expose());
         let account = first.account;
         Self { api, clock, app, account, wakeups, channel, idempotency, entropy, server, directory }

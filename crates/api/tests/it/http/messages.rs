@@ -34,6 +34,29 @@ async fn a_message_is_queued_and_then_delivered() {
 }
 
 #[tokio::test]
+async fn a_message_that_hangs_holds_up_no_other() {
+    let app = TestApp::with_worker().await;
+    app.channel.hold_next();
+    let hanging = app.message(MAGIC).await;
+    app.channel.holds_one().await;
+    let next = app.message(MAGIC).await;
+    assert_eq!(status_after_queued(&app, &next).await, "accepted");
+    assert_eq!(message(&app, &hanging).await["status"], "queued");
+    app.channel.release();
+    assert_eq!(status_after_queued(&app, &hanging).await, "accepted");
+}
+
+/// Waits until a message is no longer queued.
+async fn status_after_queued(app: &TestApp, id: &str) -> Value {
+    let mut seen = message(app, id).await;
+    while seen["status"] == "queued" {
+        // A change that came before the question is not waited for again, so each wait is short.
+        seen = app.api.get(&format!("/v1/messages/{id}?wait_seconds=1")).await.success(200);
+    }
+    seen["status"].clone()
+}
+
+#[tokio::test]
 async fn a_message_is_canceled_while_it_is_queued_and_not_afterwards() {
     let app = TestApp::start().await;
     let queued = app.message(MAGIC).await;

@@ -65,18 +65,25 @@ impl Subscription for Waiter {
 pub(crate) struct Channel {
     inner: Arc<dyn MessageChannel>,
     shut: watch::Sender<bool>,
+    next_only: AtomicBool,
     waiting: watch::Sender<usize>,
     down: AtomicBool,
 }
 
 impl Channel {
     pub(super) fn new(inner: Arc<dyn MessageChannel>) -> Self {
-        Self { inner, shut: watch::Sender::new(false), waiting: watch::Sender::new(0), down: AtomicBool::new(false) }
+        let (shut, waiting) = (watch::Sender::new(false), watch::Sender::new(0));
+        Self { inner, shut, next_only: AtomicBool::new(false), waiting, down: AtomicBool::new(false) }
     }
 
     /// From here on messages wait for [`Channel::release`].
     pub(crate) fn hold(&self) {
         self.shut.send_replace(true);
+    }
+
+    /// The next message waits for [`Channel::release`], and no other.
+    pub(crate) fn hold_next(&self) {
+        self.next_only.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn release(&self) {
@@ -100,6 +107,14 @@ impl MessageChannel for Channel {
         if self.down.load(Ordering::SeqCst) {
             let (title, detail) = ("Down".to_owned(), "Turned off by the test.".to_owned());
             return SendOutcome::Unavailable(DeliveryError { code: 2, title, detail });
+        }
+        let mut shut = self.shut.subscribe();
+        if self.next_only.swap(false, Ordering::SeqCst) {
+            // Whoever releases it says so by a change.
+            shut.mark_unchanged();
+            self.waiting.send_modify(|waiting| *waiting += 1);
+            shut.changed().await.unwrap();
+            return self.inner.send(message, now).await;
         }
         self.waiting.send_modify(|waiting| *waiting += 1);
         self.shut.subscribe().wait_for(|shut| !shut).await.unwrap();
