@@ -2,7 +2,7 @@ use std::net::IpAddr;
 
 use whatotp_domain::{AccountId, AccountScope, ApiKey, ApiKeyId, ApiKeySecret, IpNet, Mode, ScopeSet, Timestamp};
 use whatotp_ports::random;
-use whatotp_vault::key_hash;
+use whatotp_vault::{KeyHash, key_hash};
 
 use crate::{Application, Failure};
 
@@ -56,10 +56,10 @@ impl Application {
         Ok(stored.then_some((key, secret)))
     }
 
-    /// Whether `secret` may be used from `ip` now.
-    pub async fn authenticate(&self, secret: &ApiKeySecret, ip: IpAddr) -> Result<Authenticated, Failure> {
+    /// Whether the key with this hash may be used from `ip` now.
+    pub async fn authenticate(&self, hash: &KeyHash, ip: IpAddr) -> Result<Authenticated, Failure> {
         let now = self.ports.clock.now();
-        Ok(match self.ports.keys.find_key(&key_hash(secret)).await? {
+        Ok(match self.ports.keys.find_key(hash).await? {
             None => Authenticated::Unknown,
             Some(key) if key.is_revoked() => Authenticated::Unknown,
             Some(key) if key.is_expired(now) => Authenticated::Expired,

@@ -88,9 +88,6 @@ impl Application {
         id: DeliveryId,
         claim: Option<Claim>,
     ) -> Result<MessageCanceled, Failure> {
-        if self.message_status(scope, id).await?.is_none() {
-            return Ok(MessageCanceled::NotFound);
-        }
         match self.ports.deliveries.cancel_delivery(scope, id, claim, self.ports.clock.now()).await? {
             None => Ok(MessageCanceled::NotFound),
             Some(CancelDelivery::TooLate(status)) => Ok(MessageCanceled::TooLate(status)),

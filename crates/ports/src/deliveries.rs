@@ -194,7 +194,8 @@ pub trait DeliveryStore: Send + Sync {
     /// Deliveries of this scope that fit, newest first.
     async fn list_deliveries(&self, scope: AccountScope, filter: &DeliveryFilter) -> StoreResult<Vec<DeliveryRecord>>;
 
-    /// Cancels a message that is queued and that no worker has taken.
+    /// Cancels a message that is queued and that no worker has taken. A session's code is no message: it is canceled with
+    /// its session, and not found here.
     async fn cancel_delivery(
         &self,
         scope: AccountScope,

@@ -1,11 +1,12 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use whatotp_application::Application;
 use whatotp_ports::Clock as _;
 use whatotp_system::SystemClock;
 use whatotp_vault::MasterKeys;
 
-use super::{Outcome, say};
+use super::{Outcome, http_client, say};
 use crate::settings::Settings;
 use crate::wiring::{self, Outside, Role};
 
@@ -17,12 +18,13 @@ const BUILT_AFTER: i64 = 1_795_000_000;
 
 /// Checks everything that has to be right. Exits with 1 when anything is not.
 pub(crate) async fn run(settings: &Settings) -> Outcome {
+    let app = wiring::application(settings, Role::Look, &Outside::default()).await.map_err(|error| error.to_string());
     let checks: [(&str, Finding); 7] = [
         ("configuration", Ok("every setting can be used".to_owned())),
         ("clock", clock()),
         ("master key", master_key(settings)),
-        ("database", database(settings).await),
-        ("keys", keys(settings).await),
+        ("database", database(settings, app.as_ref()).await),
+        ("keys", keys(app.as_ref()).await),
         ("server", server(settings).await),
         ("sender", Ok("no WhatsApp sender: test keys work, live keys answer 503 channel_unavailable".to_owned())),
     ];
@@ -56,7 +58,7 @@ fn master_key(settings: &Settings) -> Finding {
     Ok(format!("{} (in use first: {})", settings.master_key_file.display(), all.join(", ")))
 }
 
-async fn database(settings: &Settings) -> Finding {
+async fn database(settings: &Settings, app: Result<&Application, &String>) -> Finding {
     let path = settings.sqlite_path().map_err(|error| error.to_string())?;
     let pending = whatotp_storage::migrate(&path, true).map_err(|error| error.to_string())?;
     if !path.exists() {
@@ -65,15 +67,13 @@ async fn database(settings: &Settings) -> Finding {
     if !pending.is_empty() {
         return Err(format!("{} migrations are pending: run `whatotp migrate`", pending.len()));
     }
-    let app =
-        wiring::application(settings, Role::Look, &Outside::default()).await.map_err(|error| error.to_string())?;
-    app.check().await.map_err(|error| error.to_string())?;
+    app.map_err(String::clone)?.check().await.map_err(|error| error.to_string())?;
     Ok(format!("{}, up to date", path.display()))
 }
 
-async fn keys(settings: &Settings) -> Finding {
+async fn keys(app: Result<&Application, &String>) -> Finding {
     let none = || "there is none: run `whatotp keys create --mode test`".to_owned();
-    let app = wiring::application(settings, Role::Look, &Outside::default()).await.map_err(|_unusable| none())?;
+    let app = app.map_err(|_unusable| none())?;
     let keys = app.list_keys(None).await.map_err(|error| error.to_string())?;
     let now = app.ports().clock.now();
     let usable = keys.iter().filter(|key| !key.is_revoked() && !key.is_expired(now)).count();
@@ -84,12 +84,7 @@ async fn server(settings: &Settings) -> Finding {
     let url = format!("http://{}/readyz", settings.listen);
     let asked = url.clone();
     let answer = tokio::task::spawn_blocking(move || {
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(5)))
-            .build()
-            .into();
-        agent.get(&asked).call().map(|answer| answer.status().as_u16())
+        http_client(Duration::from_secs(5)).get(&asked).call().map(|answer| answer.status().as_u16())
     });
     match answer.await {
         Ok(Ok(200)) => Ok(format!("ready at {url}")),

@@ -10,11 +10,17 @@ pub(crate) mod try_run;
 use std::error::Error;
 use std::io::{Write as _, stderr, stdout};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use whatotp_application::error_chain;
 
 /// How a command ends: an exit code, or an error to print.
 pub(crate) type Outcome = Result<ExitCode, Box<dyn Error + Send + Sync>>;
+
+/// An HTTP client for this machine's own server: plain http, and every status is an answer.
+pub(crate) fn http_client(patience: Duration) -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(patience)).build().into()
+}
 
 /// One line on standard output. Whoever closed it does not want to read it.
 pub(crate) fn say(line: impl std::fmt::Display) {

@@ -9,7 +9,7 @@ use whatotp_domain::{ApiKeyId, ApiKeySecret, Mode, ScopeSet, Timestamp};
 use whatotp_ports::Clock as _;
 use whatotp_system::SystemClock;
 
-use super::{Outcome, say};
+use super::{Outcome, http_client, say};
 use crate::cli::Try;
 use crate::settings::Settings;
 use crate::wiring::{self, Outside, Role};
@@ -90,11 +90,7 @@ impl Client {
         shown: &str,
     ) -> Result<Option<Value>, Box<dyn std::error::Error + Send + Sync>> {
         print(&format!("EXEC: {method} {path}"));
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(30)))
-            .build()
-            .into();
+        let agent = http_client(Duration::from_secs(30));
         let url = format!("{}{path}", self.url);
         let authorization = format!("Bearer {}", self.key.expose_secret());
         let answer = match body {

@@ -54,60 +54,47 @@ pub(crate) async fn authenticate(
         // It has no route anywhere, and is refused as such whoever asks.
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
-    let (ctx, ip, headers) = match request.app_data::<web::Data<Context>>().cloned() {
-        None => return Ok(refuse(request, Problem::new(ErrorCode::InternalError), HeaderMap::new())),
-        Some(ctx) => {
-            let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
-            let ip = client_ip(peer, request.headers(), &ctx.trusted_proxies);
-            (ctx, ip, request.headers().clone())
-        }
+    let mut limits = HeaderMap::new();
+    let mut response = match admit(&request, &mut limits).await {
+        Ok(()) => next.call(request).await?.map_into_boxed_body(),
+        Err(problem) => request.error_response(problem),
     };
-    let secret = match presented_key(&headers) {
-        Ok(secret) => secret,
-        Err(problem) if problem.code() == ErrorCode::MissingApiKey => {
-            return Ok(refuse(request, problem, HeaderMap::new()));
-        }
-        Err(problem) => return Ok(refuse(request, count_failure(&ctx, ip, problem).await, HeaderMap::new())),
-    };
-    let key = match ctx.app.authenticate(&secret, ip).await {
-        Ok(Authenticated::Yes(key)) => key,
-        Ok(Authenticated::Unknown) => {
-            return Ok(refuse(request, count_failure(&ctx, ip, invalid_key()).await, HeaderMap::new()));
-        }
-        Ok(Authenticated::Expired) => {
-            let expired = challenge(Problem::new(ErrorCode::ExpiredApiKey), "error=\"invalid_token\"");
-            return Ok(refuse(request, expired, HeaderMap::new()));
-        }
-        Ok(Authenticated::IpNotAllowed) => {
-            return Ok(refuse(request, Problem::new(ErrorCode::IpNotAllowed), HeaderMap::new()));
-        }
-        Err(failure) => return Ok(refuse(request, failure.into(), HeaderMap::new())),
-    };
-
-    let rules = product_rules(&ctx, &key_hash(&secret), ip);
-    let decision = ctx.limiter.admit(&rules).await;
-    let mut limit_headers = HeaderMap::new();
-    write_headers(&mut limit_headers, &rules, &decision);
-    request.extensions_mut().insert(Caller { key: *key });
-    if !decision.admitted {
-        return Ok(refuse(request, refusal(&decision.states), limit_headers));
-    }
-    if !takes_our_answers(request.headers(), request.path().ends_with("/events")) {
-        return Ok(refuse(request, Problem::new(ErrorCode::NotAcceptable), limit_headers));
-    }
-    let mut response = next.call(request).await?.map_into_boxed_body();
-    for (name, value) in limit_headers {
+    for (name, value) in limits {
         response.headers_mut().insert(name, value);
     }
-    Ok(response.map_into_boxed_body())
+    Ok(response)
 }
 
-fn refuse(request: ServiceRequest, problem: Problem, headers: HeaderMap) -> ServiceResponse {
-    let mut response = request.error_response(problem);
-    for (name, value) in headers {
-        response.headers_mut().insert(name, value);
+/// Whether a request may go on. Once its key is known, the request carries its [`Caller`], and `limits` the headers that
+/// say where the key's limits stand.
+async fn admit(request: &ServiceRequest, limits: &mut HeaderMap) -> Result<(), Problem> {
+    let ctx = request.app_data::<web::Data<Context>>().ok_or_else(|| Problem::new(ErrorCode::InternalError))?;
+    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+    let ip = client_ip(peer, request.headers(), &ctx.trusted_proxies);
+    let hash = match presented_key(request.headers()) {
+        Ok(secret) => key_hash(&secret),
+        Err(problem) if problem.code() == ErrorCode::MissingApiKey => return Err(problem),
+        Err(problem) => return Err(count_failure(ctx, ip, problem).await),
+    };
+    let key = match ctx.app.authenticate(&hash, ip).await? {
+        Authenticated::Yes(key) => *key,
+        Authenticated::Unknown => return Err(count_failure(ctx, ip, invalid_key()).await),
+        Authenticated::Expired => {
+            return Err(challenge(Problem::new(ErrorCode::ExpiredApiKey), "error=\"invalid_token\""));
+        }
+        Authenticated::IpNotAllowed => return Err(Problem::new(ErrorCode::IpNotAllowed)),
+    };
+    let rules = product_rules(ctx, &hash, ip);
+    let decision = ctx.limiter.admit(&rules).await;
+    write_headers(limits, &rules, &decision);
+    request.extensions_mut().insert(Caller { key });
+    if !decision.admitted {
+        return Err(refusal(&decision.states));
     }
-    response
+    if !takes_our_answers(request.headers(), request.path().ends_with("/events")) {
+        return Err(Problem::new(ErrorCode::NotAcceptable));
+    }
+    Ok(())
 }
 
 /// The key in `Authorization: Bearer …`, the only place it may stand.

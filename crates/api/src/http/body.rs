@@ -8,6 +8,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
 use serde::Serialize;
 
+use super::fields::Fields;
 use super::problem::Problem;
 use crate::context::Context;
 use crate::errors::ErrorCode;
@@ -22,6 +23,13 @@ const MAX_BYTES: usize = 64 * 1024;
 /// actix-web has a deadline for a request's head and none for its body, so a client that sends a byte a second would keep
 /// a connection for ever.
 pub(crate) struct Body(pub Bytes);
+
+impl Body {
+    /// Refuses what an operation without fields is sent: nothing at all, or an empty object, is right.
+    pub(crate) fn nothing(&self) -> Result<(), Problem> {
+        if self.0.is_empty() { Ok(()) } else { Fields::of_json(&self.0)?.finish(Some(())) }
+    }
+}
 
 impl FromRequest for Body {
     type Error = Problem;

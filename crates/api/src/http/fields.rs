@@ -47,11 +47,6 @@ impl Fields {
         }
     }
 
-    /// The body of an operation that has no fields: nothing at all, or an empty object.
-    pub(crate) fn of_optional_json(body: &[u8]) -> Result<Self, Problem> {
-        if body.is_empty() { Self::of_json(b"{}") } else { Self::of_json(body) }
-    }
-
     /// A query string, without duplicate names.
     pub(crate) fn of_query(query: &str) -> Result<Self, Problem> {
         let pairs = web::Query::<Vec<(String, String)>>::from_query(query)

@@ -252,7 +252,7 @@ pub(crate) async fn cancel(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let scope = caller.may(Scope::MessagesSend)?;
-    Fields::of_optional_json(&body.0)?.finish(Some(()))?;
+    body.nothing()?;
     let route = format!("POST /v1/messages/{}/cancel", id.0);
     once(&ctx.app, scope, (&route, StatusCode::OK), (&request, &body.0), async |claim| {
         match ctx.app.cancel_message(scope, id.0, claim).await? {

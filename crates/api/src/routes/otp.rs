@@ -135,7 +135,7 @@ pub(crate) async fn resend(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let scope = caller.may(Scope::OtpSend)?;
-    Fields::of_optional_json(&body.0)?.finish(Some(()))?;
+    body.nothing()?;
     let route = format!("POST /v1/otp/{}/resend", id.0);
     once(&ctx.app, scope, (&route, StatusCode::OK), (&request, &body.0), async |claim| {
         match ctx.app.resend_otp(scope, id.0, claim).await? {
@@ -168,7 +168,7 @@ pub(crate) async fn cancel(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let scope = caller.may(Scope::OtpSend)?;
-    Fields::of_optional_json(&body.0)?.finish(Some(()))?;
+    body.nothing()?;
     let route = format!("POST /v1/otp/{}/cancel", id.0);
     once(&ctx.app, scope, (&route, StatusCode::OK), (&request, &body.0), async |claim| {
         match ctx.app.cancel_otp(scope, id.0, claim).await? {

@@ -5,6 +5,7 @@ use whatotp_domain::{ApiKey, ApiKeySecret, Mode, Scope, ScopeSet};
 use whatotp_ports::TemplateRef;
 use whatotp_testkit::SeededEntropy;
 use whatotp_testkit::fixtures::{an_account, at, home, just_before};
+use whatotp_vault::key_hash;
 
 use crate::stage::Stage;
 
@@ -24,7 +25,7 @@ async fn create(stage: &Stage, new: NewKey) -> (ApiKey, ApiKeySecret) {
 }
 
 async fn authenticate(stage: &Stage, secret: &ApiKeySecret, ip: &str) -> Authenticated {
-    stage.app.authenticate(secret, ip.parse::<IpAddr>().unwrap()).await.unwrap()
+    stage.app.authenticate(&key_hash(secret), ip.parse::<IpAddr>().unwrap()).await.unwrap()
 }
 
 #[tokio::test]

@@ -37,6 +37,12 @@ pub async fn a_session_that_is_over_cannot_be_canceled(scene: Scene) {
     assert_eq!(canceled, Some(CancelSession::Finished(SessionStatus::Expired)));
 }
 
+pub async fn the_code_of_a_session_is_no_message_to_cancel(scene: Scene) {
+    let record = scene.issue(a_session(ALICE).unleased().at(START)).await;
+    assert_eq!(scene.store.cancel_delivery(home(), record.delivery, None, at(1)).await.unwrap(), None);
+    assert_eq!(scene.delivery_status(record.delivery).await, DeliveryStatus::Queued);
+}
+
 pub async fn canceling_a_session_cancels_what_is_still_queued_of_it(scene: Scene) {
     let record = scene.issue(a_session(ALICE).unleased().at(START)).await;
     let other = scene.issue(a_session(BOB).unleased().at(START)).await;

@@ -77,6 +77,7 @@ macro_rules! store_contract {
             a_session_that_is_over_cannot_be_canceled
             canceling_a_session_cancels_what_is_still_queued_of_it
             canceling_a_session_takes_back_no_message_that_was_sent
+            the_code_of_a_session_is_no_message_to_cancel
             the_cooldown_doubles_and_its_edges_are_exact
             a_refused_send_supersedes_nothing
             the_cooldown_holds_for_every_purpose_of_the_number

@@ -3,7 +3,6 @@
 mod connection;
 mod deliveries;
 mod idempotency;
-
 mod keys;
 mod ledgers;
 mod listing;

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
+use diesel::sqlite::Sqlite;
 use whatotp_domain::{DeliveryId, LedgerPolicy, SessionId, Timestamp};
 use whatotp_ports::StoreResult;
 
@@ -100,15 +101,7 @@ impl SqliteStore {
         let look = move |connection: &mut SqliteConnection| {
             let page = |after: &Key, connection: &mut _| {
                 let rows: Vec<(Key, i64)> = dsl::idempotency_claims
-                    .filter(
-                        sql::<Bool>("(account_id, mode, key) > (")
-                            .bind::<Text, _>(&after.0)
-                            .sql(", ")
-                            .bind::<Text, _>(&after.1)
-                            .sql(", ")
-                            .bind::<Binary, _>(&after.2)
-                            .sql(")"),
-                    )
+                    .filter(beyond("(account_id, mode, key) > (", after))
                     .order((dsl::account_id, dsl::mode, dsl::key))
                     .limit(page_size())
                     .select(((dsl::account_id, dsl::mode, dsl::key), dsl::expires_at))
@@ -150,15 +143,7 @@ impl SqliteStore {
             move |connection: &mut SqliteConnection| {
                 let page = |after: &Key, connection: &mut _| {
                     let rows = dsl::number_ledgers
-                        .filter(
-                            sql::<Bool>("(account_id, mode, number) > (")
-                                .bind::<Text, _>(&after.0)
-                                .sql(", ")
-                                .bind::<Text, _>(&after.1)
-                                .sql(", ")
-                                .bind::<Binary, _>(&after.2)
-                                .sql(")"),
-                        )
+                        .filter(beyond("(account_id, mode, number) > (", after))
                         .order((dsl::account_id, dsl::mode, dsl::number))
                         .limit(page_size())
                         .select(LedgerRow::as_select())
@@ -247,6 +232,15 @@ fn look_round(
         }
     }
     Ok((found, cursor))
+}
+
+/// What comes after `key`, in the order of a table's key. `begin` names its columns: `(a, b, c) > (`.
+fn beyond<'a, Table: 'a>(
+    begin: &'static str,
+    key: &'a Key,
+) -> Box<dyn BoxableExpression<Table, Sqlite, SqlType = Bool> + 'a> {
+    let compared = sql::<Bool>(begin).bind::<Text, _>(&key.0).sql(", ").bind::<Text, _>(&key.1);
+    Box::new(compared.sql(", ").bind::<Binary, _>(&key.2).sql(")"))
 }
 
 fn size(limit: u32) -> usize {
