@@ -1,5 +1,7 @@
 //! The command line.
 
+pub(crate) mod whatsapp;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,6 +10,7 @@ use whatotp_domain::{AccountId, ApiKeyId, IpNet, Mode, Scope};
 
 use crate::commands;
 use crate::settings::Settings;
+use whatsapp::{Events, Senders, Simulator, Templates};
 
 /// The self-hosted, encrypted OTP service for WhatsApp.
 ///
@@ -35,6 +38,16 @@ enum Command {
     /// Make, list and revoke API keys.
     #[command(subcommand)]
     Keys(Keys),
+    /// Add and list the WhatsApp numbers that live messages are sent from.
+    #[command(subcommand)]
+    Senders(Senders),
+    /// List, read and make WhatsApp templates.
+    #[command(subcommand)]
+    Templates(Templates),
+    /// Show what happened that an operator should know.
+    Events(Events),
+    /// Run a WhatsApp Cloud API simulator, with a page that shows each phone's chat.
+    Simulator(Simulator),
     /// Run the example of the documentation against a running server: send a code, read it, verify it.
     Try(Try),
     /// Check everything that has to be right, and say what to do about what is not.
@@ -142,6 +155,9 @@ impl Cli {
         if let Some(Command::Openapi) = self.command {
             return commands::config::openapi();
         }
+        if let Some(Command::Simulator(options)) = self.command {
+            return commands::simulator::run(options).await;
+        }
         let settings = Settings::load(self.config.as_deref(), std::env::vars().collect())?;
         match self.command {
             None => commands::serve::quick_start(&settings).await,
@@ -150,7 +166,10 @@ impl Cli {
             Some(Command::Keys(keys)) => commands::keys::run(&settings, keys).await,
             Some(Command::Try(options)) => commands::try_run::run(&settings, options).await,
             Some(Command::Doctor) => commands::doctor::run(&settings).await,
-            Some(Command::Config { .. } | Command::Openapi) => Ok(ExitCode::SUCCESS),
+            Some(Command::Senders(senders)) => commands::senders::run(&settings, senders).await,
+            Some(Command::Templates(templates)) => commands::templates::run(&settings, templates).await,
+            Some(Command::Events(options)) => commands::events::run(&settings, &options).await,
+            Some(Command::Config { .. } | Command::Openapi | Command::Simulator(_)) => Ok(ExitCode::SUCCESS),
         }
     }
 }

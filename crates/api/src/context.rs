@@ -5,6 +5,7 @@ use tokio::sync::{mpsc, watch};
 use whatotp_application::Application;
 use whatotp_domain::{IpNet, RequestId};
 use whatotp_ports::{RateLimiter, random};
+use whatotp_whatsapp::cloud_api::webhooks::WebhookSecrets;
 
 use crate::settings::LimitSettings;
 
@@ -20,6 +21,8 @@ pub struct Context {
     pub trusted_proxies: Vec<IpNet>,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
+    /// What Meta's webhooks are checked with.
+    pub webhook_secrets: WebhookSecrets,
     /// Whom to tell of a vulnerability.
     pub security_contact: Option<String>,
     /// Turns true when the server is about to stop.

@@ -86,6 +86,12 @@ error_codes! {
     ExpiredApiKey: 401 "expired_api_key" Caller FINAL
         "The API key has expired"
         "Create a new key, deploy it, and remove the expired one.";
+    InvalidSignature: 403 "invalid_signature" Operator FINAL
+        "The webhook is not signed as it should be"
+        "Set whatsapp.app_secret to the secret of the Meta app that sends the webhooks.";
+    InvalidVerifyToken: 403 "invalid_verify_token" Operator FINAL
+        "The verify token is not the one that is configured"
+        "Type the value of the setting whatsapp.verify_token into the webhook form of the Meta app.";
     InsufficientScope: 403 "insufficient_scope" Caller FINAL
         "The API key may not do this"
         "Use a key that has the scope this call needs.";
@@ -263,7 +269,9 @@ mod tests {
             template_variables_mismatch idempotency_key_reused rate_limited resend_too_soon destination_limited \
             verify_limited quota_exceeded max_sends_reached internal_error channel_unavailable overloaded \
             storage_unavailable";
-        let expected: BTreeSet<&str> = contract.split_whitespace().collect();
+        // Of the webhook, which has no keys: told to whoever sets it up.
+        let webhook = ["invalid_signature", "invalid_verify_token"];
+        let expected: BTreeSet<&str> = contract.split_whitespace().chain(webhook).collect();
         let actual: BTreeSet<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
         assert_eq!(actual, expected);
     }

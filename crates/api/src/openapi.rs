@@ -6,7 +6,7 @@ use serde_json::Value;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
-use crate::routes::{health, messages, meta, otp, sandbox, templates};
+use crate::routes::{health, messages, meta, otp, sandbox, templates, webhooks};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -22,6 +22,7 @@ use crate::routes::{health, messages, meta, otp, sandbox, templates};
         (name = "Messages", description = "Send template messages."),
         (name = "Templates", description = "See what can be sent."),
         (name = "Sandbox", description = "Read what test keys have sent."),
+        (name = "Webhooks", description = "What Meta calls."),
         (name = "Health", description = "For load balancers and orchestrators."),
         (name = "Documents", description = "What machines read about this server."),
     ),
@@ -30,6 +31,7 @@ use crate::routes::{health, messages, meta, otp, sandbox, templates};
         messages::send, messages::status, messages::list, messages::cancel,
         templates::list, templates::get,
         sandbox::list,
+        webhooks::handshake, webhooks::receive,
         health::live, health::ready,
         meta::openapi, meta::jwks, meta::security_txt,
     ),

@@ -42,7 +42,8 @@ impl Server {
         let draining = &server.draining;
         server.background = vec![
             tokio::spawn(worker::deliver(app.clone(), settings.delivery.concurrency, draining.subscribe())),
-            tokio::spawn(worker::sweep(app, draining.subscribe())),
+            tokio::spawn(worker::sweep(app.clone(), draining.subscribe())),
+            tokio::spawn(worker::sync_templates(app, settings.whatsapp.template_sync_minutes, draining.subscribe())),
         ];
         Ok(server)
     }
@@ -65,6 +66,7 @@ impl Server {
             limits: settings.limits.clone(),
             trusted_proxies: settings.trusted_proxies.clone(),
             body_timeout: settings.server.body_timeout(),
+            webhook_secrets: settings.whatsapp.webhook_secrets(),
             security_contact: (!contact.is_empty()).then(|| contact.to_owned()),
             draining: drained,
             held,

@@ -9,9 +9,12 @@ use whatotp_application::Policy;
 use whatotp_domain::{IpNet, LedgerPolicy, Locale, OtpPolicy, SendCap, SessionTtl};
 
 mod layers;
+mod whatsapp;
 
 pub use layers::{Explained, Variables, explain};
 use layers::{Layers, unusable};
+pub use whatsapp::WhatsappSettings;
+pub(crate) use whatsapp::is_safe;
 
 /// The configuration manual, which is also the defaults.
 pub const DEFAULTS: &str = include_str!("../../../config.default.toml");
@@ -67,6 +70,8 @@ pub struct Settings {
     pub otp: OtpSettings,
     /// Messages.
     pub delivery: DeliverySettings,
+    /// WhatsApp.
+    pub whatsapp: WhatsappSettings,
     /// How long things are kept.
     pub retention: RetentionSettings,
     /// HTTP.
@@ -113,8 +118,10 @@ pub struct OtpSettings {
 #[serde(deny_unknown_fields)]
 pub struct DeliverySettings {
     lease_seconds: u32,
-    channel_timeout_seconds: u32,
+    /// How long WhatsApp may take for its first answer.
+    pub channel_timeout_seconds: u32,
     unknown_wait_seconds: u32,
+    fallback_after_seconds: u32,
     /// Messages under way at the same time.
     pub concurrency: usize,
 }
@@ -125,6 +132,7 @@ pub struct DeliverySettings {
 pub struct RetentionSettings {
     session_hours: u32,
     delivery_days: u32,
+    event_days: u32,
     idempotency_hours: u32,
 }
 
@@ -222,11 +230,13 @@ impl Settings {
             lease: seconds(delivery.lease_seconds),
             channel_timeout: seconds(delivery.channel_timeout_seconds),
             unknown_wait: seconds(delivery.unknown_wait_seconds),
+            fallback_after: (delivery.fallback_after_seconds > 0).then(|| seconds(delivery.fallback_after_seconds)),
             otp_send_margin: seconds(30),
             claim_lease: seconds(60),
             claim_lifetime: seconds(retention.idempotency_hours.saturating_mul(3600)),
             session_retention: seconds(retention.session_hours.saturating_mul(3600)),
             delivery_retention: seconds(retention.delivery_days.saturating_mul(86_400)),
+            event_retention: seconds(retention.event_days.saturating_mul(86_400)),
         }
     }
 
@@ -267,12 +277,13 @@ impl Settings {
             (self.retention.idempotency_hours >= 24, "retention.idempotency_hours must be at least 24"),
             (self.retention.delivery_days >= 2, "retention.delivery_days must be at least 2"),
             (self.sqlite.readers > 0 && self.sqlite.queue > 0, "sqlite.readers and sqlite.queue must be at least 1"),
+            (self.retention.event_days > 0, "retention.event_days must be at least 1"),
             (self.server.body_timeout_seconds > 0, "server.body_timeout_seconds must be at least 1"),
         ];
-        match rules.iter().find(|(holds, _)| !holds) {
-            Some((_, rule)) => Err(SettingsError::Value((*rule).to_owned())),
-            None => Ok(()),
+        if let Some((_, rule)) = rules.iter().chain(&self.whatsapp.rules()).find(|(holds, _)| !holds) {
+            return Err(SettingsError::Value((*rule).to_owned()));
         }
+        self.whatsapp.sender().map(drop)
     }
 }
 

@@ -8,7 +8,7 @@ use whatotp_ports::{Clock, Entropy, RateLimiter, random};
 use whatotp_storage::{OpenError, SqliteSettings, SqliteStore, is_unused, migrate};
 use whatotp_system::{LocalRateLimiter, LocalWakeups, SystemClock, SystemEntropy};
 use whatotp_vault::{KeyFileError, Keyring, MasterKeys};
-use whatotp_whatsapp::Sandbox;
+use whatotp_whatsapp::{ClientError, CloudApi, Sandbox};
 
 use crate::settings::{Settings, SettingsError};
 
@@ -42,6 +42,9 @@ pub enum WiringError {
     /// The database answers otherwise than it should.
     #[error(transparent)]
     Application(#[from] whatotp_application::Failure),
+    /// The client for WhatsApp.
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// Randomness.
     #[error(transparent)]
     Entropy(#[from] whatotp_ports::EntropyError),
@@ -108,6 +111,7 @@ pub async fn application(settings: &Settings, role: Role, outside: &Outside) -> 
         queue: settings.sqlite.queue,
     };
     let store = Arc::new(SqliteStore::open(&sqlite, outside.clock.now())?);
+    let cloud_api = Arc::new(CloudApi::new(settings.whatsapp.timeouts(settings.delivery.channel_timeout_seconds))?);
     let ports = Ports {
         clock: outside.clock.clone(),
         entropy: outside.entropy.clone(),
@@ -116,13 +120,19 @@ pub async fn application(settings: &Settings, role: Role, outside: &Outside) -> 
         idempotency: store.clone(),
         accounts: store.clone(),
         keys: store.clone(),
-        templates: store,
-        live_channel: None,
+        templates: store.clone(),
+        senders: store.clone(),
+        events: store,
+        live_channel: cloud_api.clone(),
+        catalog: cloud_api,
         sandbox: Arc::new(Sandbox),
         wakeups: Arc::new(LocalWakeups::default()),
     };
     let app = Application::new(ports, keyring, settings.policy());
     app.bind_master_key().await?;
+    if role == Role::Own {
+        app.configure_sender(settings.whatsapp.sender()?).await?;
+    }
     Ok(app)
 }
 

@@ -9,6 +9,8 @@ use whatotp_ports::{ClaimedDelivery, Topic};
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Nothing that is swept is in a hurry.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// Meta's management API takes 200 calls an hour, and one decision of its may bring several webhooks.
+const SYNC_PAUSE: Duration = Duration::from_secs(60);
 /// A sweep that deleted so much is followed by another one at once.
 const MUCH: u64 = 1_000;
 
@@ -68,6 +70,23 @@ fn told(ended: Result<(), JoinError>) {
     }
 }
 
+/// Reads templates and quality ratings from WhatsApp until the server stops: every so often, and soon after a webhook
+/// said that something changed. The first time was before the server listened.
+pub(crate) async fn sync_templates(app: Application, minutes: u32, mut draining: watch::Receiver<bool>) {
+    let mut news = app.ports().wakeups.subscribe(Topic::Templates);
+    let every = Duration::from_secs(u64::from(minutes) * 60);
+    while !*draining.borrow() {
+        tokio::select! {
+            () = news.changed(every) => {}
+            _ = draining.wait_for(|draining| *draining) => return,
+        }
+        if let Err(failure) = app.sync_templates().await {
+            tracing::error!(error = error_chain(&failure), "the templates could not be synchronised");
+        }
+        let _ = tokio::time::timeout(SYNC_PAUSE, draining.wait_for(|draining| *draining)).await;
+    }
+}
+
 /// Deletes what is over until the server stops.
 pub(crate) async fn sweep(app: Application, mut draining: watch::Receiver<bool>) {
     while !*draining.borrow() {
@@ -79,6 +98,8 @@ pub(crate) async fn sweep(app: Application, mut draining: watch::Receiver<bool>)
                         deliveries = swept.deliveries,
                         ledgers = swept.ledgers,
                         claims = swept.claims,
+                        reports = swept.reports,
+                        events = swept.events,
                         "swept what was over"
                     );
                 }

@@ -1,23 +1,28 @@
 use whatotp_domain::{SessionStatus, Timestamp};
-use whatotp_ports::{Content, DeliveryKind, DeliveryRecord, OutboundMessage, SessionRecord, TemplateRef};
+use whatotp_ports::{Content, DeliveryKind, DeliveryRecord, SessionRecord};
 
+use crate::hand_over::Letter;
 use crate::views::delivery_row;
 use crate::{Application, Failure};
 
 impl Application {
     /// What a worker hands over for a stored delivery. `None` when there is nothing to be sent any more: a code whose
     /// session is over, or a template that is gone.
-    pub(crate) async fn outbound_message(
-        &self,
-        record: &DeliveryRecord,
-        now: Timestamp,
-    ) -> Result<Option<OutboundMessage>, Failure> {
+    pub(crate) async fn letter(&self, record: &DeliveryRecord, now: Timestamp) -> Result<Option<Letter>, Failure> {
         let still_wanted = |session: &SessionRecord| session.session.status_at(now) == SessionStatus::Pending;
         let Some(content) = self.content_if(record, still_wanted).await? else { return Ok(None) };
         let id = record.id.to_bytes();
         let to = self.open_number(delivery_row(record, &id), &record.recipient)?;
         let attempt = record.attempts.saturating_add(1);
-        Ok(Some(OutboundMessage { scope: record.scope, delivery: record.id, to, content, attempt }))
+        Ok(Some(Letter {
+            scope: record.scope,
+            delivery: record.id,
+            to,
+            content,
+            attempt,
+            route: record.route,
+            expires_at: record.expires_at,
+        }))
     }
 
     /// What a delivery says, whatever became of its session: for the sandbox inbox.
@@ -40,12 +45,11 @@ impl Application {
                 _ => Ok(None),
             },
             DeliveryKind::Message(template) => {
-                let by = TemplateRef::Id(template);
-                let found = self.ports.templates.find_template(record.scope, &by).await?;
+                let found = self.ports.templates.find_template(record.scope, template).await?;
                 let Some(template) = found else { return Ok(None) };
                 let id = record.id.to_bytes();
                 let variables = self.open_variables(delivery_row(record, &id), record.variables.as_ref())?;
-                Ok(Some(Content::Template { template, locale, variables }))
+                Ok(Some(Content::Template { template: Box::new(template), locale, variables }))
             }
         }
     }

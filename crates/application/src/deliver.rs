@@ -1,7 +1,10 @@
+use std::time::Duration;
+
 use futures_util::future::join_all;
-use whatotp_domain::{DeliveryEvent, DeliveryStatus, Timestamp};
+use whatotp_domain::{DeliveryEvent, DeliveryStatus, Mode, Timestamp};
 use whatotp_ports::{ClaimedDelivery, DeliveryKind, DeliveryRecord, Lease, Progress, SendOutcome, Topic};
 
+use crate::hand_over::Sent;
 use crate::{Application, Failure, error_chain};
 
 impl Application {
@@ -55,8 +58,12 @@ impl Application {
         if now >= self.last_moment(record) {
             return self.progress(record, lease, ended(DeliveryStatus::Expired, now)).await;
         }
-        let message = match self.outbound_message(record, now).await {
-            Ok(Some(message)) => message,
+        if !self.may_try(record, now) {
+            let due_at = Some(now.plus(self.pause_before_retry(record.attempts, Duration::ZERO)?));
+            return self.progress(record, lease, Progress { due_at, ..Progress::default() }).await;
+        }
+        let letter = match self.letter(record, now).await {
+            Ok(Some(letter)) => letter,
             Ok(None) => return self.progress(record, lease, ended(DeliveryStatus::Canceled, now)).await,
             Err(failure) => {
                 // It has not left. Were its lease left to run out, the next worker could not know that.
@@ -65,14 +72,28 @@ impl Application {
                 return Err(failure);
             }
         };
-        let outcome = self.hand_over(&message).await;
-        let progress = self.progress_of(&outcome, record.id, message.attempt, record.expires_at)?;
-        self.progress(record, lease, progress).await?;
-        if let (SendOutcome::Refused(_), DeliveryKind::Otp(session)) = (&outcome, record.kind) {
-            self.ports.sessions.fail(record.scope, session, self.ports.clock.now()).await?;
-            self.ports.wakeups.announce(Topic::Session(session));
+        let sent = Sent::from(&letter);
+        let handed_over = self.hand_over(letter).await?;
+        let mut progress = self.progress_of(&handed_over, &sent)?;
+        let failed = matches!(handed_over.outcome, SendOutcome::Refused(_) | SendOutcome::Invalid(_));
+        if failed && matches!(record.kind, DeliveryKind::Otp(_)) {
+            // What follows for its session is the next round's, so that no crash comes in between.
+            progress.due_at = Some(self.ports.clock.now());
+            self.ports.wakeups.announce(Topic::Outbox);
         }
-        Ok(())
+        self.progress(record, lease, progress).await
+    }
+
+    /// A first attempt always; a retry while there is budget for it.
+    fn may_try(&self, record: &DeliveryRecord, now: Timestamp) -> bool {
+        match (record.scope.mode, record.attempts) {
+            (Mode::Test, _) => true,
+            (Mode::Live, 0) => {
+                self.retries.deposit(now);
+                true
+            }
+            (Mode::Live, _) => self.retries.withdraw(now),
+        }
     }
 
     /// After this a message is not sent any more: a code that arrives as it expires only confuses.
@@ -90,8 +111,15 @@ impl Application {
         lease: &Lease,
         progress: Progress,
     ) -> Result<(), Failure> {
-        if self.ports.deliveries.progress(lease, progress).await?.is_none() {
-            tracing::warn!(delivery.id = %record.id, "another worker took this delivery over: nothing was written");
+        let written = progress.events.clone();
+        match self.ports.deliveries.progress(lease, progress).await? {
+            None => {
+                tracing::warn!(delivery.id = %record.id, "another worker took this delivery over: nothing was written");
+            }
+            Some(way) if record.delivery.status() != DeliveryStatus::Failed => {
+                self.after_reported_failure((record.scope, record.id), &written, &way).await?;
+            }
+            Some(_) => {}
         }
         self.ports.wakeups.announce(match record.kind {
             DeliveryKind::Otp(session) => Topic::Session(session),

@@ -1,6 +1,7 @@
 use whatotp_domain::{Delivery, DeliveryId, Locale, OtpSession, PhoneNumber, Timestamp};
-use whatotp_ports::{Content, DeliveryKind, Lease, NewDelivery, OutboundMessage, SendOutcome, SessionRecord, Topic};
+use whatotp_ports::{Content, DeliveryKind, Lease, NewDelivery, SessionRecord, Topic};
 
+use crate::hand_over::{HandedOver, Letter, Sent};
 use crate::sealing::{DELIVERIES, Row};
 use crate::{Application, Failure};
 
@@ -29,6 +30,7 @@ impl Application {
             variables: None,
             metadata: None,
             locale: new.locale.clone(),
+            route: 0,
             created_at: now,
             expires_at: new.session.expires_at,
             leased_for: Some(self.policy.lease),
@@ -41,29 +43,50 @@ impl Application {
         session: &SessionRecord,
         delivery: &NewDelivery,
         to: PhoneNumber,
-    ) -> Result<SendOutcome, Failure> {
+    ) -> Result<FirstAttempt, Failure> {
         let content = Content::Code { code: self.code_of(session)?, locale: delivery.locale.clone() };
-        let message = OutboundMessage { scope: delivery.scope, delivery: delivery.id, to, content, attempt: 1 };
-        Ok(self.hand_over(&message).await)
+        let letter = Letter {
+            scope: delivery.scope,
+            delivery: delivery.id,
+            to,
+            content,
+            attempt: 1,
+            route: delivery.route,
+            expires_at: delivery.expires_at,
+        };
+        let sent = Sent::from(&letter);
+        self.retries.deposit(self.ports.clock.now());
+        Ok(FirstAttempt { handed_over: self.hand_over(letter).await?, sent })
     }
 
     /// Records the first attempt's outcome. Should the lease have run out meanwhile, another worker's word counts.
     pub(crate) async fn settle_first_attempt(
         &self,
         delivery: &NewDelivery,
-        outcome: &SendOutcome,
-    ) -> Result<Delivery, Failure> {
-        let progress = self.progress_of(outcome, delivery.id, 1, delivery.expires_at)?;
+        attempt: &FirstAttempt,
+    ) -> Result<whatotp_ports::Sent, Failure> {
+        let progress = self.progress_of(&attempt.handed_over, &attempt.sent)?;
         let mut way = Delivery::queued(delivery.created_at);
         for event in &progress.events {
             way.record(event);
         }
         let lease = Lease::first(delivery.scope, delivery.id);
+        let written = progress.events.clone();
         let stored = self.ports.deliveries.progress(&lease, progress).await?;
+        if let Some(way) = &stored {
+            self.after_reported_failure((delivery.scope, delivery.id), &written, way).await?;
+        }
         if let DeliveryKind::Otp(session) = delivery.kind {
             self.ports.wakeups.announce(Topic::Session(session));
         }
         self.ports.wakeups.announce(Topic::Outbox);
-        Ok(stored.unwrap_or(way))
+        let delivery = stored.unwrap_or(way);
+        Ok(whatotp_ports::Sent { delivery, sender: attempt.handed_over.via.sender.clone() })
     }
+}
+
+/// A first attempt and what came of it.
+pub(crate) struct FirstAttempt {
+    pub handed_over: HandedOver,
+    sent: Sent,
 }

@@ -26,16 +26,23 @@ impl Application {
             way.record(event);
         }
         let settled = way.status().is_final();
+        if way.status() == DeliveryStatus::Failed {
+            self.after_failure(record).await?;
+        }
         if !settled && now >= record.expires_at {
             let mut progress = ended(DeliveryStatus::Expired, now);
             progress.events.extend(polled.events);
             return self.progress(record, lease, progress).await;
         }
-        let replay_at = self.replay_at(record, &way);
+        let fall_back_at = self.fall_back_at(record, way.status());
+        let fell_back = fall_back_at.is_some_and(|at| at <= now) && self.fall_back(record).await?;
+        // One more copy is enough: the next sender's, or this one's.
+        let replay_at = self.replay_at(record, &way).filter(|_| !fell_back);
         if replay_at.is_some_and(|at| at <= now) && now < self.last_moment(record) {
             return self.try_to_send(record, lease).await;
         }
-        let next_look = [polled.poll_at, replay_at.filter(|at| *at > now)].into_iter().flatten().min();
+        let looks = [polled.poll_at, replay_at.filter(|at| *at > now), fall_back_at.filter(|at| *at > now)];
+        let next_look = looks.into_iter().flatten().min();
         let due_at = if settled { polled.poll_at } else { Some(next_look.unwrap_or(record.expires_at)) };
         self.progress(record, lease, Progress { events: polled.events, due_at, ..Progress::default() }).await
     }
@@ -49,7 +56,7 @@ impl Application {
     }
 
     async fn poll(&self, record: &DeliveryRecord) -> Result<Polled, Failure> {
-        let Some(channel) = self.channel(record.scope.mode) else { return Ok(Polled::default()) };
+        let channel = self.channel(record.scope.mode);
         let now = self.ports.clock.now();
         let way = &record.delivery;
         let handed_over_at = way.reached_at(DeliveryStatus::Accepted).or(way.reached_at(DeliveryStatus::Unknown));

@@ -1,64 +1,146 @@
 use std::time::Duration;
 
-use whatotp_domain::{DeliveryError, DeliveryEvent, DeliveryId, DeliveryStatus, Timestamp};
-use whatotp_ports::{OutboundMessage, Progress, SendOutcome, random};
+use tokio::time::Instant;
+use whatotp_domain::{
+    AccountScope, DeliveryError, DeliveryEvent, DeliveryId, DeliveryStatus, Locale, Mode, PhoneNumber, Timestamp,
+    Translation,
+};
+use whatotp_ports::{Content, Origin, OutboundMessage, Progress, SendOutcome, Stopped, Via, random};
 
 use crate::{Application, Failure};
 
 /// Longest wait between two tries of one message.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// A message for which no sender is chosen yet.
+pub(crate) struct Letter {
+    pub scope: AccountScope,
+    pub delivery: DeliveryId,
+    pub to: PhoneNumber,
+    pub content: Content,
+    /// Which try this is, from 1.
+    pub attempt: u32,
+    /// Which of the account's senders is the first to try, from 0.
+    pub route: u32,
+    pub expires_at: Timestamp,
+}
+
+/// What came of it.
+pub(crate) struct HandedOver {
+    pub outcome: SendOutcome,
+    pub via: Via,
+}
+
 impl Application {
-    /// Gives one message to its channel, and waits no longer than the policy says.
-    pub(crate) async fn hand_over(&self, message: &OutboundMessage) -> SendOutcome {
-        let Some(channel) = self.channel(message.scope.mode) else {
-            return SendOutcome::Unavailable(no_channel());
+    /// Gives one message to its channel, and waits no longer than the policy says. Where falling back is on, a code that
+    /// one sender definitely did not send goes to the next one at once.
+    pub(crate) async fn hand_over(&self, letter: Letter) -> Result<HandedOver, Failure> {
+        let Letter { scope, delivery, to, content, attempt, route, .. } = letter;
+        let wanted = content_locale(&content).cloned();
+        // All senders together have the time of one.
+        let deadline = Instant::now() + self.policy.channel_timeout;
+        let mut message = OutboundMessage { scope, delivery, origin: None, to, content, attempt };
+        let origins = self.origins(&message).await?;
+        if origins.is_empty() {
+            let outcome = self.send(&message, deadline).await;
+            return Ok(HandedOver { outcome, via: Via { route, sender: None } });
+        }
+        let last = u32::try_from(origins.len()).unwrap_or(u32::MAX).saturating_sub(1);
+        let falls_back = self.policy.fallback_after.is_some() && matches!(message.content, Content::Code { .. });
+        let mut refused: Option<HandedOver> = None;
+        for (position, origin) in (0..).zip(origins).skip_while(|(position, _)| *position < route.min(last)) {
+            let has_next = falls_back && position < last;
+            let via = Via { route: position, sender: Some(origin.sender.id.clone()) };
+            let mut outcome = self.send_from(&origin, &mut message, wanted.as_ref(), deadline).await?;
+            if stops_the_template(&outcome) {
+                // It was approved as far as we knew. Another language, if there is one, is better than no code.
+                let tried = content_locale(&message.content).cloned();
+                if self.locale_from(&origin, &message, wanted.as_ref()).await? != tried {
+                    outcome = self.send_from(&origin, &mut message, wanted.as_ref(), deadline).await?;
+                }
+            }
+            let handed_over = HandedOver { outcome, via };
+            if !(has_next && is_not_sent(&handed_over.outcome)) {
+                // A sender that was refused by the recipient says more than one that is out of order.
+                let unavailable = matches!(handed_over.outcome, SendOutcome::Unavailable { .. });
+                return Ok(if unavailable { refused.unwrap_or(handed_over) } else { handed_over });
+            }
+            tracing::warn!(%delivery, sender.id = ?handed_over.via.sender, "not sent: the next sender is tried");
+            if matches!(handed_over.outcome, SendOutcome::Refused(_)) {
+                refused = Some(handed_over);
+            }
+        }
+        Err(Failure::Corrupt("list of senders"))
+    }
+
+    /// Sends from one sender, in the best language there is.
+    async fn send_from(
+        &self,
+        origin: &Origin,
+        message: &mut OutboundMessage,
+        wanted: Option<&Locale>,
+        deadline: Instant,
+    ) -> Result<SendOutcome, Failure> {
+        let Some(locale) = self.locale_from(origin, message, wanted).await? else {
+            return Ok(SendOutcome::Unavailable { error: not_approved(), stopped: Stopped::Template });
         };
-        let now = self.ports.clock.now();
-        let sending = tokio::time::timeout(self.policy.channel_timeout, channel.send(message, now));
-        sending.await.unwrap_or_else(|_elapsed| SendOutcome::Unknown { error: timed_out(), poll_at: None })
+        set_locale(&mut message.content, locale);
+        message.origin = Some(origin.clone());
+        let outcome = self.send(message, deadline).await;
+        self.note_what_stopped(message, &outcome).await?;
+        Ok(outcome)
+    }
+
+    async fn send(&self, message: &OutboundMessage, deadline: Instant) -> SendOutcome {
+        let sending = self.channel(message.scope.mode).send(message, self.ports.clock.now());
+        let sent = tokio::time::timeout_at(deadline, sending).await;
+        sent.unwrap_or_else(|_elapsed| SendOutcome::Unknown { error: timed_out(), poll_at: None })
+    }
+
+    /// The language a sender can send this in: approved by WhatsApp as far as we know. A template that we know nothing of
+    /// (it was never synchronised) is asked for in the language wanted, and WhatsApp decides. `None` when there is no
+    /// approved one.
+    async fn locale_from(
+        &self,
+        origin: &Origin,
+        message: &OutboundMessage,
+        wanted: Option<&Locale>,
+    ) -> Result<Option<Locale>, Failure> {
+        let default = &self.policy.default_locale;
+        let best = |translation: Option<&Translation>| translation.map(|translation| translation.locale.clone());
+        Ok(match &message.content {
+            Content::Template { template, .. } => best(template.sendable(wanted, default)),
+            Content::Code { .. } => match self.otp_template(message.scope, origin).await? {
+                Some(template) => best(template.sendable(wanted, default)),
+                None => Some(wanted.unwrap_or(default).clone()),
+            },
+        })
     }
 
     /// What an outcome means for the delivery, and when somebody has to look at it again.
-    pub(crate) fn progress_of(
-        &self,
-        outcome: &SendOutcome,
-        delivery: DeliveryId,
-        attempt: u32,
-        expires_at: Timestamp,
-    ) -> Result<Progress, Failure> {
+    pub(crate) fn progress_of(&self, handed_over: &HandedOver, letter: &Sent) -> Result<Progress, Failure> {
         let now = self.ports.clock.now();
+        let outcome = &handed_over.outcome;
         let event = |status, error| vec![DeliveryEvent { status, at: now, error }];
-        let attempted = Progress { attempted: true, ..Progress::default() };
+        let attempted = Progress { attempted: true, via: Some(handed_over.via.clone()), ..Progress::default() };
         // Never later than its expiry, when its end is written down.
-        let again = |pause| Some(now.plus(pause).min(expires_at));
-        if let SendOutcome::Retry { error, .. } | SendOutcome::Unavailable(error) | SendOutcome::Unknown { error, .. } =
-            outcome
-        {
-            let known = !matches!(outcome, SendOutcome::Unknown { .. });
-            tracing::warn!(
-                delivery.id = %delivery,
-                delivery.attempt = attempt,
-                error.code = error.code,
-                "the channel {}",
-                if known { "did not take a message" } else { "did not say whether it took a message" }
-            );
-        }
+        let again = |pause| Some(now.plus(pause).min(letter.expires_at));
+        warn_of(outcome, letter);
         Ok(match outcome {
             SendOutcome::Accepted { provider_message_id, poll_at } => Progress {
                 events: event(DeliveryStatus::Accepted, None),
-                provider_message_id: Some(provider_message_id.clone()),
-                due_at: Some(poll_at.unwrap_or(expires_at)),
+                provider_message: Some(self.keyring.message_index(&provider_message_id.0)),
+                due_at: Some(poll_at.unwrap_or_else(|| self.next_look(letter, now))),
                 ..attempted
             },
-            SendOutcome::Refused(error) => {
+            SendOutcome::Refused(error) | SendOutcome::Invalid(error) => {
                 Progress { events: event(DeliveryStatus::Failed, Some(error.clone())), ..attempted }
             }
             SendOutcome::Retry { after, .. } => {
-                Progress { due_at: again(self.pause_before_retry(attempt, *after)?), ..attempted }
+                Progress { due_at: again(self.pause_before_retry(letter.attempt, *after)?), ..attempted }
             }
-            SendOutcome::Unavailable(_) => {
-                Progress { due_at: again(self.pause_before_retry(attempt, Duration::ZERO)?), ..attempted }
+            SendOutcome::Unavailable { .. } => {
+                Progress { due_at: again(self.pause_before_retry(letter.attempt, Duration::ZERO)?), ..attempted }
             }
             SendOutcome::Unknown { poll_at, .. } => Progress {
                 events: event(DeliveryStatus::Unknown, None),
@@ -69,17 +151,83 @@ impl Application {
         })
     }
 
+    /// When to look at an accepted message: when the next sender has its turn, or else when its time is over.
+    fn next_look(&self, letter: &Sent, now: Timestamp) -> Timestamp {
+        match self.policy.fallback_after {
+            Some(after) if letter.is_live_code => now.plus(after).min(letter.expires_at),
+            _ => letter.expires_at,
+        }
+    }
+
     /// Doubling pauses with full jitter, so that many messages that failed together do not come back together; never
     /// shorter than what the provider asked for.
-    fn pause_before_retry(&self, attempt: u32, asked: Duration) -> Result<Duration, Failure> {
+    pub(crate) fn pause_before_retry(&self, attempt: u32, asked: Duration) -> Result<Duration, Failure> {
         let ceiling = Duration::from_secs(1_u64 << attempt.min(6)).min(LONGEST_PAUSE);
         let [byte] = random::<1>(&*self.ports.entropy)?;
         Ok(asked.saturating_add(ceiling * u32::from(byte) / u32::from(u8::MAX)))
     }
 }
 
-fn no_channel() -> DeliveryError {
-    DeliveryError { code: 0, title: "No sender".into(), detail: "No WhatsApp sender is configured.".into() }
+/// What is left of a letter when it was handed over.
+pub(crate) struct Sent {
+    pub delivery: DeliveryId,
+    pub attempt: u32,
+    pub expires_at: Timestamp,
+    pub is_live_code: bool,
+}
+
+impl From<&Letter> for Sent {
+    fn from(letter: &Letter) -> Self {
+        let is_live_code = letter.scope.mode == Mode::Live && matches!(letter.content, Content::Code { .. });
+        Self { delivery: letter.delivery, attempt: letter.attempt, expires_at: letter.expires_at, is_live_code }
+    }
+}
+
+/// Whether it was definitely not sent, and another sender may do better.
+pub(crate) const fn is_not_sent(outcome: &SendOutcome) -> bool {
+    matches!(outcome, SendOutcome::Refused(_) | SendOutcome::Unavailable { .. } | SendOutcome::Invalid(_))
+}
+
+const fn stops_the_template(outcome: &SendOutcome) -> bool {
+    matches!(outcome, SendOutcome::Unavailable { stopped: Stopped::Template, .. })
+}
+
+fn warn_of(outcome: &SendOutcome, letter: &Sent) {
+    let (said, error) = match outcome {
+        SendOutcome::Accepted { .. } | SendOutcome::Refused(_) => return,
+        SendOutcome::Retry { error, .. } => ("did not take a message for now", error),
+        SendOutcome::Unavailable { error, .. } => ("could not take a message", error),
+        SendOutcome::Invalid(error) => ("refused a message as invalid", error),
+        SendOutcome::Unknown { error, .. } => ("did not say whether it took a message", error),
+    };
+    tracing::warn!(
+        delivery.id = %letter.delivery,
+        delivery.attempt = letter.attempt,
+        error.code = error.code,
+        error.title,
+        error.detail,
+        "the channel {said}"
+    );
+}
+
+fn content_locale(content: &Content) -> Option<&Locale> {
+    match content {
+        Content::Code { locale, .. } | Content::Template { locale, .. } => locale.as_ref(),
+    }
+}
+
+fn set_locale(content: &mut Content, new: Locale) {
+    match content {
+        Content::Code { locale, .. } | Content::Template { locale, .. } => *locale = Some(new),
+    }
+}
+
+fn not_approved() -> DeliveryError {
+    DeliveryError {
+        code: 0,
+        title: "No approved template".into(),
+        detail: "WhatsApp has approved the template in no language: see `whatotp templates list`.".into(),
+    }
 }
 
 fn timed_out() -> DeliveryError {

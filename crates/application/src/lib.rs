@@ -9,21 +9,28 @@ mod codes;
 mod content;
 mod deliver;
 mod failure;
+mod fall_back;
 mod first_attempt;
 mod follow_up;
 mod hand_over;
 mod idempotency;
+mod ingest;
 mod keys;
 mod messages;
+mod notices;
 mod otp_status;
 mod policy;
 mod resend_otp;
+mod retry_budget;
+mod routing;
 mod sandbox_inbox;
 mod sealing;
 mod send_message;
 mod send_otp;
+mod senders;
 mod setup;
 mod sweep;
+mod template_sync;
 mod templates;
 mod verify_otp;
 mod views;
@@ -33,10 +40,14 @@ use std::sync::Arc;
 
 use whatotp_domain::Mode;
 use whatotp_ports::{
-    AccountStore, ApiKeyStore, Clock, DeliveryStore, Entropy, IdempotencyStore, MessageChannel, SessionStore,
-    TemplateStore, Wakeups,
+    AccountStore, ApiKeyStore, Catalog, Clock, DeliveryStore, Entropy, EventStore, IdempotencyStore, MessageChannel,
+    SenderStore, SessionStore, TemplateStore, Wakeups,
 };
 use whatotp_vault::Keyring;
+
+use crate::retry_budget::RetryBudget;
+use crate::routing::RoutingCache;
+use crate::template_sync::FirstSyncs;
 
 pub use cancel_otp::OtpCanceled;
 pub use failure::{Failure, error_chain};
@@ -48,8 +59,11 @@ pub use resend_otp::OtpResent;
 pub use sandbox_inbox::{InboxItem, InboxQuery};
 pub use send_message::{MessageSent, SendMessage};
 pub use send_otp::{OtpSent, SendOtp};
+pub use senders::{NewSender, SenderCheck};
 pub use setup::FirstRun;
 pub use sweep::Swept;
+pub use template_sync::Synced;
+pub use templates::TemplateRef;
 pub use verify_otp::{OtpVerified, Typed, Verification, VerifyOtp};
 pub use views::{MessageView, SessionView};
 pub use watch::{Change, Watch};
@@ -73,8 +87,14 @@ pub struct Ports {
     pub keys: Arc<dyn ApiKeyStore>,
     /// The message templates.
     pub templates: Arc<dyn TemplateStore>,
-    /// Where live messages go; `None` until a sender is configured.
-    pub live_channel: Option<Arc<dyn MessageChannel>>,
+    /// The senders.
+    pub senders: Arc<dyn SenderStore>,
+    /// What happened.
+    pub events: Arc<dyn EventStore>,
+    /// Where live messages go.
+    pub live_channel: Arc<dyn MessageChannel>,
+    /// The provider's side of templates and senders.
+    pub catalog: Arc<dyn Catalog>,
     /// Where test messages go.
     pub sandbox: Arc<dyn MessageChannel>,
     /// Who waits for what.
@@ -87,13 +107,23 @@ pub struct Application {
     ports: Ports,
     keyring: Arc<Keyring>,
     policy: Arc<Policy>,
+    routing: Arc<RoutingCache>,
+    retries: Arc<RetryBudget>,
+    first_syncs: Arc<FirstSyncs>,
 }
 
 impl Application {
     /// The use cases over these ports.
     #[must_use]
     pub fn new(ports: Ports, keyring: Arc<Keyring>, policy: Policy) -> Self {
-        Self { ports, keyring, policy: Arc::new(policy) }
+        Self {
+            ports,
+            keyring,
+            policy: Arc::new(policy),
+            routing: Arc::default(),
+            retries: Arc::default(),
+            first_syncs: Arc::default(),
+        }
     }
 
     /// The ports, for whoever runs loops beside the use cases.
@@ -114,10 +144,10 @@ impl Application {
         &self.policy
     }
 
-    fn channel(&self, mode: Mode) -> Option<&Arc<dyn MessageChannel>> {
+    fn channel(&self, mode: Mode) -> &dyn MessageChannel {
         match mode {
-            Mode::Live => self.ports.live_channel.as_ref(),
-            Mode::Test => Some(&self.ports.sandbox),
+            Mode::Live => &*self.ports.live_channel,
+            Mode::Test => &*self.ports.sandbox,
         }
     }
 }

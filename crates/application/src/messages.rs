@@ -1,8 +1,8 @@
 use whatotp_domain::{AccountScope, DeliveryId, DeliveryStatus, PhoneNumber, Timestamp};
-use whatotp_ports::{CancelDelivery, Claim, DeliveryFilter, Prior, TemplateRef, Topic};
+use whatotp_ports::{CancelDelivery, Claim, DeliveryFilter, Prior, Topic};
 
 use crate::watch::{Look, Watch};
-use crate::{Application, Failure, MessageView};
+use crate::{Application, Failure, MessageView, TemplateRef};
 
 /// Which messages to list. Everything that is `None` does not matter.
 #[derive(Debug, Default)]
@@ -62,7 +62,7 @@ impl Application {
     pub async fn list_messages(&self, scope: AccountScope, query: MessageQuery) -> Result<Vec<MessageView>, Failure> {
         let template = match &query.template {
             None => None,
-            Some(by) => match self.ports.templates.find_template(scope, by).await? {
+            Some(by) => match self.find_template(scope, by).await? {
                 None => return Ok(Vec::new()),
                 Some(template) => Some(template.id()),
             },

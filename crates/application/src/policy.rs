@@ -19,6 +19,8 @@ pub struct Policy {
     pub channel_timeout: Duration,
     /// How long an unknown outcome waits for the provider's report before the message is tried once more.
     pub unknown_wait: Duration,
+    /// How long a code may take to arrive before the account's next sender gets it; `None` to leave it at the first.
+    pub fallback_after: Option<Duration>,
     /// An OTP is not sent any more when its code has less than this to live.
     pub otp_send_margin: Duration,
     /// How long a request under an `Idempotency-Key` may run before it counts as dead.
@@ -29,6 +31,8 @@ pub struct Policy {
     pub session_retention: Duration,
     /// How long a delivery is kept, from its making.
     pub delivery_retention: Duration,
+    /// How long an event is kept.
+    pub event_retention: Duration,
 }
 
 impl Policy {

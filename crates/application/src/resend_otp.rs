@@ -37,7 +37,7 @@ impl Application {
         id: SessionId,
         claim: Option<Claim>,
     ) -> Result<OtpResent, Failure> {
-        if self.channel(scope.mode).is_none() {
+        if !self.is_open(scope).await? {
             return Ok(OtpResent::ChannelUnavailable);
         }
         let Some((earlier, _)) = self.ports.sessions.find(scope, id).await? else { return Ok(OtpResent::NotFound) };
@@ -61,9 +61,10 @@ impl Application {
             Some(Resent::Replay(prior)) => return Ok(OtpResent::Replay(prior)),
         };
 
-        match self.hand_over_otp(&record, &delivery, to).await? {
-            SendOutcome::Unavailable(error) => {
-                tracing::warn!(delivery.id = %delivery_id, error.code = error.code, "no way to send: the resend is withdrawn");
+        let attempt = self.hand_over_otp(&record, &delivery, to).await?;
+        match &attempt.handed_over.outcome {
+            SendOutcome::Unavailable { error, .. } | SendOutcome::Invalid(error) => {
+                tracing::warn!(delivery.id = %delivery_id, error.code = error.code, error.title, error.detail, "no way to send: the resend is withdrawn");
                 let before = Before::Delivery {
                     latest: earlier.delivery,
                     resend_available_at: earlier.session.resend_available_at,
@@ -73,11 +74,11 @@ impl Application {
                 Ok(OtpResent::ChannelUnavailable)
             }
             outcome => {
-                let way = self.settle_first_attempt(&delivery, &outcome).await?;
+                let sent = self.settle_first_attempt(&delivery, &attempt).await?;
                 if let SendOutcome::Refused(error) = outcome {
-                    return Ok(OtpResent::Unreachable(error));
+                    return Ok(OtpResent::Unreachable(error.clone()));
                 }
-                Ok(OtpResent::Sent(Box::new(self.session_view(record, way, self.ports.clock.now())?)))
+                Ok(OtpResent::Sent(Box::new(self.session_view(record, sent, self.ports.clock.now())?)))
             }
         }
     }

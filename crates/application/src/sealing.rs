@@ -16,7 +16,7 @@ pub(crate) struct Row<'a> {
 
 impl Row<'_> {
     const fn place(&self, column: &'static str) -> Place<'_> {
-        Place { scope: self.scope, table: self.table, column, row: self.id }
+        Place { scope: Some(self.scope), table: self.table, column, row: self.id }
     }
 }
 

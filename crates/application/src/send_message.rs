@@ -1,10 +1,11 @@
 use whatotp_domain::{
-    AccountScope, DeliveryId, Locale, MessageTtl, Metadata, PhoneNumber, TemplateStatus, VariableMismatch, Variables,
+    AccountScope, DeliveryId, Locale, MessageTtl, Metadata, PhoneNumber, TemplateCategory, TemplateStatus,
+    VariableMismatch, Variables,
 };
-use whatotp_ports::{Claim, DeliveryKind, Enqueued, NewDelivery, Prior, TemplateRef, Topic, random};
+use whatotp_ports::{Claim, DeliveryKind, Enqueued, NewDelivery, Prior, Topic, random};
 
 use crate::sealing::{DELIVERIES, Row};
-use crate::{Application, Failure, MessageView};
+use crate::{Application, Failure, MessageView, TemplateRef};
 
 /// A template message that is to be sent.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub enum MessageSent {
     Queued(Box<MessageView>),
     /// There is no such template.
     TemplateNotFound,
+    /// The template carries codes: those are sent, and verified, as sessions.
+    ForCodesOnly,
     /// The variables are not the template's.
     Mismatch(VariableMismatch),
     /// There is no way to send just now: no sender, or the template is not approved.
@@ -46,16 +49,19 @@ impl Application {
     /// Stores a message for the worker. When it answers `Queued`, the message survives a crash.
     pub async fn send_message(&self, command: SendMessage) -> Result<MessageSent, Failure> {
         let SendMessage { scope, to, template, variables, locale, ttl, metadata, claim } = command;
-        if self.channel(scope.mode).is_none() {
+        if !self.is_open(scope).await? {
             return Ok(MessageSent::ChannelUnavailable);
         }
-        let Some(template) = self.ports.templates.find_template(scope, &template).await? else {
+        let Some(template) = self.find_template(scope, &template).await? else {
             return Ok(MessageSent::TemplateNotFound);
         };
+        if template.category() == TemplateCategory::Authentication {
+            return Ok(MessageSent::ForCodesOnly);
+        }
         if let Err(mismatch) = template.check(&variables) {
             return Ok(MessageSent::Mismatch(mismatch));
         }
-        if template.status() != TemplateStatus::Approved {
+        if template.status() != TemplateStatus::Approved || !self.has_sender_for(scope, &template).await? {
             return Ok(MessageSent::ChannelUnavailable);
         }
         let now = self.ports.clock.now();
@@ -71,6 +77,7 @@ impl Application {
             variables: self.seal_variables(row, &variables)?,
             metadata: self.seal_metadata(row, &metadata)?,
             locale,
+            route: 0,
             created_at: now,
             expires_at: now.plus(ttl.as_duration()),
             leased_for: None,

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use whatotp_domain::{
     AccountScope, CodeLength, DeliveryError, DeliveryId, Locale, Metadata, OtpSession, PhoneNumber, Purpose,
     SendRefused, SessionId, SessionTtl,
@@ -38,6 +40,11 @@ pub enum OtpSent {
     Refused(SendRefused),
     /// The provider will not deliver to this recipient; the session has failed.
     Unreachable(DeliveryError),
+    /// The code would live longer than the WhatsApp message says; nothing was sent.
+    OutlivesTemplate {
+        /// The longest a code may live.
+        longest: Duration,
+    },
     /// There is no way to send just now; nothing was left behind or charged.
     ChannelUnavailable,
     /// The caller's key was used before.
@@ -48,12 +55,16 @@ impl Application {
     /// Issues a session and makes the first attempt to deliver its code.
     pub async fn send_otp(&self, command: SendOtp) -> Result<OtpSent, Failure> {
         let SendOtp { scope, to, length, purpose, locale, ttl, metadata, claim } = command;
-        if self.channel(scope.mode).is_none() {
+        if !self.is_open(scope).await? {
             return Ok(OtpSent::ChannelUnavailable);
         }
+        let ttl = match self.lifetime(scope, locale.as_ref(), ttl).await? {
+            Ok(ttl) => ttl,
+            Err(longest) => return Ok(OtpSent::OutlivesTemplate { longest }),
+        };
         let now = self.ports.clock.now();
         let id = SessionId::new(now, random(&*self.ports.entropy)?);
-        let expires_at = now.plus(ttl.unwrap_or(self.policy.otp.default_ttl).as_duration());
+        let expires_at = now.plus(ttl);
         let session = OtpSession::new(id, scope, purpose, length, &self.policy.otp, (now, expires_at));
         let delivery_id = DeliveryId::new(now, random(&*self.ports.entropy)?);
         let delivery =
@@ -80,22 +91,54 @@ impl Application {
             self.ports.wakeups.announce(Topic::Session(superseded.session));
         }
 
-        match self.hand_over_otp(&record, &delivery, to).await? {
-            SendOutcome::Unavailable(error) => {
-                tracing::warn!(delivery.id = %delivery_id, error.code = error.code, "no way to send: the session is withdrawn");
+        let attempt = self.hand_over_otp(&record, &delivery, to).await?;
+        match &attempt.handed_over.outcome {
+            SendOutcome::Unavailable { error, .. } | SendOutcome::Invalid(error) => {
+                tracing::warn!(delivery.id = %delivery_id, error.code = error.code, error.title, error.detail, "no way to send: the session is withdrawn");
                 let before = Before::NoSession(superseded);
                 let withdrawal = Withdrawal { scope, session: id, delivery: delivery_id, before, claim };
                 self.ports.sessions.withdraw(withdrawal, self.ports.clock.now()).await?;
                 Ok(OtpSent::ChannelUnavailable)
             }
             outcome => {
-                let way = self.settle_first_attempt(&delivery, &outcome).await?;
+                let sent = self.settle_first_attempt(&delivery, &attempt).await?;
                 if let SendOutcome::Refused(error) = outcome {
                     self.ports.sessions.fail(scope, id, self.ports.clock.now()).await?;
-                    return Ok(OtpSent::Unreachable(error));
+                    return Ok(OtpSent::Unreachable(error.clone()));
                 }
-                Ok(OtpSent::Sent(Box::new(self.session_view(record, way, self.ports.clock.now())?)))
+                Ok(OtpSent::Sent(Box::new(self.session_view(record, sent, self.ports.clock.now())?)))
             }
         }
+    }
+
+    /// How long a code lives: never longer than the message that carries it says. A request that asks for more gets the
+    /// longest there is instead of an answer; one that asks for nothing gets the default, or less.
+    async fn lifetime(
+        &self,
+        scope: AccountScope,
+        locale: Option<&Locale>,
+        asked: Option<SessionTtl>,
+    ) -> Result<Result<Duration, Duration>, Failure> {
+        let default = self.policy.otp.default_ttl.as_duration();
+        let told = self.told_lifetime(scope, locale).await?;
+        Ok(match (asked.map(SessionTtl::as_duration), told) {
+            (Some(asked), Some(told)) if asked > told => Err(told),
+            (Some(asked), _) => Ok(asked),
+            (None, Some(told)) => Ok(default.min(told)),
+            (None, None) => Ok(default),
+        })
+    }
+
+    /// How long a code lives according to the template that will carry it; the least, where another may.
+    async fn told_lifetime(&self, scope: AccountScope, locale: Option<&Locale>) -> Result<Option<Duration>, Failure> {
+        let candidates = if self.policy.fallback_after.is_some() { usize::MAX } else { 1 };
+        let mut least: Option<Duration> = None;
+        for origin in self.origins_of(scope).await?.iter().take(candidates) {
+            let template = self.otp_template(scope, origin).await?;
+            let translation = template.as_ref().and_then(|one| one.sendable(locale, &self.policy.default_locale));
+            let told = translation.and_then(|translation| translation.code_expires_after);
+            least = [least, told].into_iter().flatten().min();
+        }
+        Ok(least)
     }
 }

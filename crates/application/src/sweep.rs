@@ -1,7 +1,13 @@
+use std::time::Duration;
+
 use crate::{Application, Failure};
 
 /// Rows deleted in one step: small, so that a sweep never holds up the hot path for long.
 const CHUNK: u32 = 1_000;
+
+/// How long a report waits for its message to be known. The answer to a send takes seconds; an hour is for an outage in
+/// between.
+const REPORTS_WAIT: Duration = Duration::from_secs(3600);
 
 /// How many rows a sweep deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,13 +20,17 @@ pub struct Swept {
     pub ledgers: u64,
     /// Claims of idempotency keys.
     pub claims: u64,
+    /// Reports that no delivery was found for.
+    pub reports: u64,
+    /// Events.
+    pub events: u64,
 }
 
 impl Swept {
     /// All of them.
     #[must_use]
     pub const fn total(&self) -> u64 {
-        self.sessions + self.deliveries + self.ledgers + self.claims
+        self.sessions + self.deliveries + self.ledgers + self.claims + self.reports + self.events
     }
 }
 
@@ -33,6 +43,8 @@ impl Application {
             deliveries: ports.deliveries.purge_deliveries(now.minus(policy.delivery_retention), CHUNK).await?,
             ledgers: ports.sessions.purge_ledgers(&policy.limits, now, CHUNK).await?,
             claims: ports.idempotency.purge_claims(now, CHUNK).await?,
+            reports: ports.deliveries.purge_reports(now.minus(REPORTS_WAIT), CHUNK).await?,
+            events: ports.events.purge_events(now.minus(policy.event_retention), CHUNK).await?,
         })
     }
 }

@@ -1,9 +1,18 @@
 use whatotp_domain::{
-    AccountId, AccountScope, Locale, MessageTemplate, Mode, TemplateBody, TemplateCategory, TemplateId, TemplateStatus,
+    AccountId, AccountScope, Locale, MessageTemplate, Mode, TemplateBody, TemplateCategory, TemplateId, Translation,
 };
-use whatotp_ports::{TemplateRef, random};
+use whatotp_ports::{Origin, random};
 
 use crate::{Application, Failure};
+
+/// How a caller names a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TemplateRef {
+    /// By its id.
+    Id(TemplateId),
+    /// By its name: the one that the account's first sender has under it.
+    Name(String),
+}
 
 /// Name, and the text in each language.
 type Sample = (&'static str, &'static [(&'static str, &'static str)]);
@@ -32,7 +41,26 @@ impl Application {
         scope: AccountScope,
         by: &TemplateRef,
     ) -> Result<Option<MessageTemplate>, Failure> {
-        Ok(self.ports.templates.find_template(scope, by).await?)
+        let templates = &self.ports.templates;
+        Ok(match by {
+            TemplateRef::Id(id) => templates.find_template(scope, *id).await?,
+            TemplateRef::Name(name) => {
+                let origins = self.origins_of(scope).await?;
+                match origins.first() {
+                    Some(origin) => self.template_of(scope, origin, name).await?,
+                    None => templates.find_template_named(scope, None, name).await?,
+                }
+            }
+        })
+    }
+
+    /// The authentication template of one of an account's senders, if it was ever synchronised.
+    pub(crate) async fn otp_template(
+        &self,
+        scope: AccountScope,
+        origin: &Origin,
+    ) -> Result<Option<MessageTemplate>, Failure> {
+        self.template_of(scope, origin, &origin.otp_template).await
     }
 
     /// Templates older than `before`, newest first.
@@ -42,7 +70,15 @@ impl Application {
         before: Option<TemplateId>,
         limit: u32,
     ) -> Result<Vec<MessageTemplate>, Failure> {
-        Ok(self.ports.templates.list_templates(scope, before, limit).await?)
+        let list = async || self.ports.templates.list_templates(scope, before, limit).await;
+        let found = list().await?;
+        match self.origins_of(scope).await?.first() {
+            Some(origin) if found.is_empty() && before.is_none() => {
+                self.first_sync(scope, origin).await?;
+                Ok(list().await?)
+            }
+            _ => Ok(found),
+        }
     }
 
     /// Gives an account its sample templates. Those that are there already are left as they are.
@@ -52,9 +88,10 @@ impl Application {
             let id = TemplateId::new(self.ports.clock.now(), random(&*self.ports.entropy)?);
             let translations = texts
                 .iter()
-                .filter_map(|(locale, text)| Some((Locale::parse(locale)?, TemplateBody::parse(text).ok()?)));
-            let (category, status) = (TemplateCategory::Utility, TemplateStatus::Approved);
-            let template = MessageTemplate::new(id, (*name).to_owned(), category, status, translations.collect());
+                .filter_map(|(locale, text)| Some((Locale::parse(locale)?, TemplateBody::parse(text).ok()?)))
+                .map(|(locale, body)| Translation::of_body(locale, body));
+            let category = TemplateCategory::Utility;
+            let template = MessageTemplate::new(id, (*name).to_owned(), category, translations.collect());
             let template = template.ok().ok_or(Failure::Corrupt("sample template"))?;
             self.ports.templates.insert_template(scope, template).await?;
         }

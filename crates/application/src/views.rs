@@ -1,5 +1,5 @@
-use whatotp_domain::{Delivery, Metadata, OtpSession, PhoneNumber, SessionStatus, TemplateId, Timestamp};
-use whatotp_ports::{DeliveryKind, DeliveryRecord, SessionRecord};
+use whatotp_domain::{Delivery, Metadata, OtpSession, PhoneNumber, SenderId, SessionStatus, TemplateId, Timestamp};
+use whatotp_ports::{DeliveryKind, DeliveryRecord, Sent, SessionRecord};
 
 use crate::sealing::{DELIVERIES, Row, SESSIONS};
 use crate::{Application, Failure};
@@ -17,6 +17,8 @@ pub struct SessionView {
     pub metadata: Metadata,
     /// The way of its latest message.
     pub delivery: Delivery,
+    /// Who sent that; `None` when nobody has yet, and in test mode.
+    pub sender: Option<SenderId>,
 }
 
 impl SessionView {
@@ -60,7 +62,7 @@ impl Application {
     pub(crate) fn session_view(
         &self,
         record: SessionRecord,
-        delivery: Delivery,
+        sent: Sent,
         now: Timestamp,
     ) -> Result<SessionView, Failure> {
         let id = record.session.id.to_bytes();
@@ -68,7 +70,8 @@ impl Application {
         let to = self.open_number(row, &record.recipient)?;
         let metadata = self.open_metadata(row, record.metadata.as_ref())?;
         let status = record.session.status_at(now);
-        Ok(SessionView { session: record.session, status, to, metadata, delivery })
+        let Sent { delivery, sender } = sent;
+        Ok(SessionView { session: record.session, status, to, metadata, delivery, sender })
     }
 
     /// `None` when the delivery carries a code: that one is seen through its session.

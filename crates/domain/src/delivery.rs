@@ -70,6 +70,21 @@ impl DeliveryStatus {
         matches!(self, Self::Canceled | Self::Expired | Self::Failed | Self::Delivered | Self::Read)
     }
 
+    /// How good it is that one of several messages with the same content stands here, worst first: one that failed says
+    /// less than one that may still arrive.
+    #[must_use]
+    pub const fn promise(self) -> u8 {
+        match self {
+            Self::Failed | Self::Canceled | Self::Expired => 0,
+            Self::Queued => 1,
+            Self::Unknown => 2,
+            Self::Accepted => 3,
+            Self::Sent => 4,
+            Self::Delivered => 5,
+            Self::Read => 6,
+        }
+    }
+
     /// Whether it says that the message did not arrive; a later `delivered` proves it wrong.
     const fn is_setback(self) -> bool {
         matches!(self, Self::Unknown | Self::Canceled | Self::Expired | Self::Failed)
@@ -152,14 +167,13 @@ impl Delivery {
         self.error.as_ref().filter(|_| self.status() == DeliveryStatus::Failed).map(|(_, error)| error)
     }
 
-    /// What happened, in order of time; without the setbacks that a later delivery proved wrong.
+    /// What happened, in order; without the setbacks that a later delivery proved wrong. The order is that of the
+    /// statuses and not of the times, since a provider that counts in whole seconds is behind our clock by up to one.
     #[must_use]
     pub fn timeline(&self) -> Vec<(DeliveryStatus, Timestamp)> {
         let arrived = self.status() >= DeliveryStatus::Delivered;
         let events = DeliveryStatus::ALL.into_iter().filter_map(|status| Some((status, self.reached_at(status)?)));
-        let mut events: Vec<_> = events.filter(|(status, _)| !(arrived && status.is_setback())).collect();
-        events.sort_by_key(|(status, at)| (*at, *status));
-        events
+        events.filter(|(status, _)| !(arrived && status.is_setback())).collect()
     }
 
     /// Takes in one event. Returns whether anything is new.

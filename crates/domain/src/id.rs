@@ -120,6 +120,8 @@ ids! {
     DeliveryId = "msg";
     /// A message template.
     TemplateId = "tpl";
+    /// Something that happened and that an operator may want to know.
+    EventId = "evt";
     /// One HTTP request, as shown in `X-Request-Id` and in the logs.
     RequestId = "req";
 }

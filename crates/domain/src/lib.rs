@@ -7,6 +7,7 @@
 mod api_key;
 mod code;
 mod delivery;
+mod event;
 mod id;
 mod idempotency;
 mod ledger;
@@ -15,6 +16,7 @@ mod metadata;
 mod phone;
 mod policy;
 mod scope;
+mod sender;
 mod session;
 mod template;
 mod timestamp;
@@ -23,7 +25,8 @@ mod unicode_digits;
 pub use api_key::{ApiKey, ApiKeySecret, IpNet, Scope, ScopeSet};
 pub use code::{Code, CodeError, CodeLength};
 pub use delivery::{Delivery, DeliveryError, DeliveryEvent, DeliveryStatus};
-pub use id::{AccountId, ApiKeyId, DeliveryId, IdError, RequestId, SessionId, TemplateId};
+pub use event::{EventKind, LogEvent};
+pub use id::{AccountId, ApiKeyId, DeliveryId, EventId, IdError, RequestId, SessionId, TemplateId};
 pub use idempotency::IdempotencyKey;
 pub use ledger::{LedgerPolicy, LiveSession, NumberLedger, SendCap, SendRefused};
 pub use locale::Locale;
@@ -31,9 +34,10 @@ pub use metadata::{Metadata, MetadataError};
 pub use phone::{NumberType, PhoneNumber, PhoneNumberError};
 pub use policy::{MessageTtl, OtpPolicy, SessionTtl, Ttl};
 pub use scope::{AccountScope, Mode};
+pub use sender::{SenderId, SenderQuality, WabaId};
 pub use session::{Attempted, Finished, OtpSession, Purpose, SessionStatus};
 pub use template::{
-    MessageTemplate, TemplateBody, TemplateCategory, TemplateError, TemplateStatus, VariableMismatch, Variables,
-    VariablesError,
+    MessageTemplate, OtpButton, TemplateBody, TemplateButton, TemplateCategory, TemplateError, TemplateHeader,
+    TemplateStatus, Translation, VariableMismatch, Variables, VariablesError,
 };
 pub use timestamp::Timestamp;

@@ -1,10 +1,12 @@
 mod body;
+mod translation;
 mod variables;
 
 pub use body::TemplateBody;
+pub use translation::{OtpButton, TemplateButton, TemplateHeader, Translation};
 pub use variables::{VariableMismatch, Variables, VariablesError};
 
-use crate::{Locale, TemplateId};
+use crate::{Locale, TemplateId, WabaId};
 
 /// WhatsApp's limit for a template's name.
 const MAX_NAME_BYTES: usize = 512;
@@ -36,6 +38,9 @@ pub enum TemplateError {
     /// The numbers are not 1, 2, 3, … in some order.
     #[error("number the placeholders from 1 without leaving one out")]
     PlaceholderGap,
+    /// A header has more than one placeholder.
+    #[error("use at most one placeholder in a header")]
+    HeaderPlaceholders,
     /// One language uses a placeholder that another does not.
     #[error("use the same placeholders in every language")]
     PlaceholdersDiffer,
@@ -104,12 +109,12 @@ words! {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageTemplate {
     id: TemplateId,
+    waba: Option<WabaId>,
     name: String,
     category: TemplateCategory,
-    status: TemplateStatus,
     // There is always a first, which is why it is not merely one of a list.
-    first: (Locale, TemplateBody),
-    others: Vec<(Locale, TemplateBody)>,
+    first: Translation,
+    others: Vec<Translation>,
 }
 
 impl MessageTemplate {
@@ -118,15 +123,14 @@ impl MessageTemplate {
         id: TemplateId,
         name: String,
         category: TemplateCategory,
-        status: TemplateStatus,
-        translations: Vec<(Locale, TemplateBody)>,
+        translations: Vec<Translation>,
     ) -> Result<Self, TemplateError> {
         if !is_template_name(&name) {
             return Err(TemplateError::Name);
         }
         let mut translations = translations.into_iter();
         let first = translations.next().ok_or(TemplateError::NoTranslation)?;
-        let template = Self { id, name, category, status, first, others: translations.collect() };
+        let template = Self { id, waba: None, name, category, first, others: translations.collect() };
         template.check_translations()?;
         Ok(template)
     }
@@ -138,14 +142,29 @@ impl MessageTemplate {
         if locales.len() != self.locales().count() {
             return Err(TemplateError::DuplicateLocale);
         }
-        let same = |body: &TemplateBody| sorted(body.placeholders()) == sorted(self.placeholders());
-        if self.others.iter().all(|(_, body)| same(body)) { Ok(()) } else { Err(TemplateError::PlaceholdersDiffer) }
+        for translation in self.translations() {
+            translation.check_placeholders()?;
+        }
+        let same = |translation: &Translation| sorted(translation.placeholders()) == sorted(self.placeholders());
+        if self.others.iter().all(same) { Ok(()) } else { Err(TemplateError::PlaceholdersDiffer) }
     }
 
     /// The template's id.
     #[must_use]
     pub fn id(&self) -> TemplateId {
         self.id
+    }
+
+    /// The same template as one of this business account: only senders of that account can send it.
+    #[must_use]
+    pub fn of_waba(self, waba: WabaId) -> Self {
+        Self { waba: Some(waba), ..self }
+    }
+
+    /// The business account it belongs to; `None` in test mode, where there is none.
+    #[must_use]
+    pub const fn waba(&self) -> Option<&WabaId> {
+        self.waba.as_ref()
     }
 
     /// The name it has at WhatsApp.
@@ -160,49 +179,75 @@ impl MessageTemplate {
         self.category
     }
 
-    /// Whether it may be sent.
+    /// Whether it may be sent: approved when any of its languages is, or else what the first one is.
     #[must_use]
     pub fn status(&self) -> TemplateStatus {
-        self.status
+        if self.translations().any(Translation::is_approved) { TemplateStatus::Approved } else { self.first.status }
     }
 
     /// Its translations, in the order they were given.
-    pub fn translations(&self) -> impl Iterator<Item = (&Locale, &TemplateBody)> {
-        std::iter::once(&self.first).chain(&self.others).map(|(locale, body)| (locale, body))
+    pub fn translations(&self) -> impl Iterator<Item = &Translation> {
+        std::iter::once(&self.first).chain(&self.others)
     }
 
     /// The locales it has a text for.
     pub fn locales(&self) -> impl Iterator<Item = &Locale> {
-        self.translations().map(|(locale, _)| locale)
+        self.translations().map(|translation| &translation.locale)
     }
 
-    /// The placeholders without braces: numbers in order, names as they first appear in the first translation.
+    /// What has to be filled in: of the header, of the body (numbers in order, names as they first appear), then of the
+    /// buttons.
     #[must_use]
-    pub fn placeholders(&self) -> &[String] {
-        self.first.1.placeholders()
+    pub fn placeholders(&self) -> Vec<String> {
+        self.first.placeholders()
     }
 
     /// The text for exactly this locale.
     #[must_use]
-    pub fn body(&self, locale: &Locale) -> Option<&TemplateBody> {
-        self.entry(locale).map(|(_, body)| body)
+    pub fn exactly(&self, locale: &Locale) -> Option<&Translation> {
+        self.translations().find(|translation| translation.locale == *locale)
     }
 
     /// The text that fits best: `wanted` and its fallbacks, then `default` and its fallbacks, then the first.
     #[must_use]
-    pub fn translation(&self, wanted: Option<&Locale>, default: &Locale) -> (&Locale, &TemplateBody) {
+    pub fn translation(&self, wanted: Option<&Locale>, default: &Locale) -> &Translation {
+        self.best(wanted, default, |_any| true).unwrap_or(&self.first)
+    }
+
+    /// The best text that WhatsApp has approved; `None` when it has approved none.
+    #[must_use]
+    pub fn sendable(&self, wanted: Option<&Locale>, default: &Locale) -> Option<&Translation> {
+        self.best(wanted, default, Translation::is_approved)
+    }
+
+    fn best(
+        &self,
+        wanted: Option<&Locale>,
+        default: &Locale,
+        fits: impl Fn(&Translation) -> bool,
+    ) -> Option<&Translation> {
         let candidates = wanted.into_iter().chain([default]).flat_map(Locale::fallbacks);
-        let found = candidates.into_iter().find_map(|locale| self.entry(&locale));
-        found.unwrap_or((&self.first.0, &self.first.1))
+        let mut of_locale = candidates.filter_map(|locale| self.exactly(&locale));
+        of_locale.find(|translation| fits(translation)).or_else(|| self.translations().find(|one| fits(one)))
     }
 
     /// Whether the variables name exactly the placeholders.
     pub fn check(&self, variables: &Variables) -> Result<(), VariableMismatch> {
-        self.first.1.check(variables)
+        variables.check(&self.placeholders())
     }
 
-    fn entry(&self, wanted: &Locale) -> Option<(&Locale, &TemplateBody)> {
-        self.translations().find(|(locale, _)| *locale == wanted)
+    /// What it is after WhatsApp decided on one of its languages; `None` when it has no such language.
+    #[must_use]
+    pub fn decided(mut self, locale: &Locale, status: TemplateStatus) -> Option<Self> {
+        let mut translations = std::iter::once(&mut self.first).chain(&mut self.others);
+        translations.find(|translation| translation.locale == *locale)?.status = status;
+        Some(self)
+    }
+
+    /// What it is after WhatsApp put it into another category.
+    #[must_use]
+    pub fn recategorised(self, category: TemplateCategory) -> Self {
+        Self { category, ..self }
     }
 }
 
@@ -211,8 +256,7 @@ fn is_template_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
-fn sorted(names: &[String]) -> Vec<&String> {
-    let mut names: Vec<&String> = names.iter().collect();
+fn sorted(mut names: Vec<String>) -> Vec<String> {
     names.sort_unstable();
     names
 }

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -6,6 +7,8 @@ use whatotp_domain::{
     Timestamp, Variables,
 };
 
+use crate::{ProviderMessageId, Reference, Sender};
+
 /// What a message says.
 #[derive(Debug)]
 pub enum Content {
@@ -13,18 +16,38 @@ pub enum Content {
     Code {
         /// The code.
         code: Code,
-        /// The language asked for.
+        /// The language: from a sender one that its template has, otherwise the one asked for.
         locale: Option<Locale>,
     },
     /// A template of the customer's.
     Template {
         /// The template.
-        template: MessageTemplate,
-        /// The language asked for.
+        template: Box<MessageTemplate>,
+        /// The language: from a sender one that the template is approved in, otherwise the one asked for.
         locale: Option<Locale>,
         /// What goes into its placeholders; checked against them.
         variables: Variables,
     },
+}
+
+/// Who sends a message.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The sender.
+    pub sender: Arc<Sender>,
+    /// Its authentication template.
+    pub otp_template: String,
+}
+
+/// What stopped working, and stays so until somebody does something about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// Nothing: it should come back by itself.
+    Nothing,
+    /// The sender, or our access to it.
+    Sender,
+    /// The template, in the language that was sent.
+    Template,
 }
 
 /// A message that is to be sent now.
@@ -32,8 +55,10 @@ pub enum Content {
 pub struct OutboundMessage {
     /// Whose it is.
     pub scope: AccountScope,
-    /// Its id, which the channel hands to the provider as a reference of ours.
+    /// Its id.
     pub delivery: DeliveryId,
+    /// Who sends it; `None` when the account has no sender.
+    pub origin: Option<Origin>,
     /// To whom.
     pub to: PhoneNumber,
     /// What.
@@ -42,13 +67,21 @@ pub struct OutboundMessage {
     pub attempt: u32,
 }
 
+impl OutboundMessage {
+    /// What the provider gets as a reference of ours.
+    #[must_use]
+    pub const fn reference(&self) -> Reference {
+        Reference { account: self.scope.account, delivery: self.delivery }
+    }
+}
+
 /// What came of giving a message to the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendOutcome {
     /// The provider has it.
     Accepted {
         /// The provider's id for it.
-        provider_message_id: String,
+        provider_message_id: ProviderMessageId,
         /// When to [`MessageChannel::poll`]; `None` when the provider reports by itself.
         poll_at: Option<Timestamp>,
     },
@@ -62,7 +95,15 @@ pub enum SendOutcome {
         error: DeliveryError,
     },
     /// The provider, or our access to it, is out of order. It was not sent.
-    Unavailable(DeliveryError),
+    Unavailable {
+        /// What the provider said.
+        error: DeliveryError,
+        /// What has stopped.
+        stopped: Stopped,
+    },
+    /// The message is not what the provider takes, and never will be: the fault is ours, or the template's. It was not
+    /// sent.
+    Invalid(DeliveryError),
     /// It left, and no answer came: it may or may not have been sent.
     Unknown {
         /// What is known of the failure.
@@ -98,11 +139,15 @@ pub struct Polled {
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait MessageChannel: Send + Sync {
+    /// Whether it sends nothing for an account that has no sender.
+    fn needs_sender(&self) -> bool;
+
     /// Gives one message to the provider and waits for its first answer.
     ///
     /// MUST answer within 10 seconds. MUST NOT try again by itself: no provider here has idempotency keys, so whether
-    /// a second try is safe is the caller's to decide, from the outcome. MUST NOT answer [`SendOutcome::Refused`],
-    /// [`SendOutcome::Retry`] or [`SendOutcome::Unavailable`] when the message may have left. MUST NOT log the content.
+    /// a second try is safe is the caller's to decide, from the outcome. MUST answer
+    /// [`SendOutcome::Unknown`], and nothing that says "not sent", when the message may have left. MUST NOT log the
+    /// content.
     async fn send(&self, message: &OutboundMessage, now: Timestamp) -> SendOutcome;
 
     /// Asks for the progress of a message: when its outcome named a `poll_at`, and when a worker died over it. A channel

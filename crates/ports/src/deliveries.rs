@@ -2,9 +2,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use whatotp_domain::{
-    AccountScope, Delivery, DeliveryEvent, DeliveryId, DeliveryStatus, Locale, SessionId, TemplateId, Timestamp,
+    AccountScope, Delivery, DeliveryEvent, DeliveryId, DeliveryStatus, Locale, SenderId, SessionId, TemplateId,
+    Timestamp,
 };
-use whatotp_vault::{BlindIndex, Sealed};
+use whatotp_vault::{BlindIndex, MessageIndex, Sealed};
 
 use crate::{Claim, Prior, StoreResult};
 
@@ -36,6 +37,8 @@ pub struct NewDelivery {
     pub metadata: Option<Sealed>,
     /// The language asked for.
     pub locale: Option<Locale>,
+    /// Which of the account's senders is the first to try, counted from 0.
+    pub route: u32,
     /// When it was made.
     pub created_at: Timestamp,
     /// When its time is over: it MUST NOT be sent after this.
@@ -65,8 +68,12 @@ pub struct DeliveryRecord {
     pub locale: Option<Locale>,
     /// How far it has come.
     pub delivery: Delivery,
-    /// The provider's id for it.
-    pub provider_message_id: Option<String>,
+    /// Which of the account's senders is the next to try, or was the last.
+    pub route: u32,
+    /// Whether it was made because an earlier delivery of the same code had not arrived.
+    pub fallback: bool,
+    /// Who has it, or may have it.
+    pub sender: Option<SenderId>,
     /// How often it was given to the provider, or tried to be.
     pub attempts: u32,
     /// In how many of these the outcome is unknown: it may have been sent.
@@ -110,19 +117,54 @@ pub struct ClaimedDelivery {
     pub interrupted: bool,
 }
 
+/// Who a delivery was given to, or was tried to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Via {
+    /// Which of the account's senders, counted from 0.
+    pub route: u32,
+    /// That sender; `None` in test mode, and when the account has none.
+    pub sender: Option<SenderId>,
+}
+
 /// What a worker has to say about a delivery it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Progress {
     /// What happened.
     pub events: Vec<DeliveryEvent>,
     /// The provider's id for it, if it was told just now.
-    pub provider_message_id: Option<String>,
+    pub provider_message: Option<MessageIndex>,
+    /// Who it was given to, if it was just now.
+    pub via: Option<Via>,
     /// Whether it was given to the provider, or tried to be.
     pub attempted: bool,
     /// Whether the outcome of that is unknown.
     pub in_doubt: bool,
     /// When somebody has to look at it again; `None` when nobody has to.
     pub due_at: Option<Timestamp>,
+}
+
+/// What the provider reports about a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Which message, when the report gives our own reference back.
+    pub delivery: Option<(AccountScope, DeliveryId)>,
+    /// Which message, by the provider's id.
+    pub message: MessageIndex,
+    /// What happened.
+    pub event: DeliveryEvent,
+}
+
+/// A delivery that a report told something new about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reported {
+    /// Whose.
+    pub scope: AccountScope,
+    /// Which.
+    pub delivery: DeliveryId,
+    /// What it carries.
+    pub kind: DeliveryKind,
+    /// How far it has come.
+    pub status: DeliveryStatus,
 }
 
 /// What came of storing a message.
@@ -185,8 +227,20 @@ pub trait DeliveryStore: Send + Sync {
     /// Merges what a worker did into a delivery and ends its lease. The events are merged forward only.
     ///
     /// MUST write nothing and return `None` when the lease is no longer the worker's. Otherwise returns the way of the
-    /// delivery after the merge.
+    /// delivery after the merge, which takes in what was reported before the provider's id was known here.
     async fn progress(&self, lease: &Lease, progress: Progress) -> StoreResult<Option<Delivery>>;
+
+    /// Merges what the provider reports, whoever holds the leases. When it returns, the reports survive a crash.
+    ///
+    /// A report names its delivery, or else is joined by the provider's id. One that names a delivery whose answer has not
+    /// come, or once did not, MUST tell that id as [`DeliveryStore::progress`] does. MUST keep one whose id nobody has told
+    /// of yet, until `progress` does. A delivery of a code that becomes `failed` is due at once, one that is `delivered` or
+    /// `read` is due no more; a lease is left alone. Returns the deliveries for which something was new. A delivery that
+    /// does not exist (any more) does no harm.
+    async fn record_reports(&self, reports: Vec<Report>, now: Timestamp) -> StoreResult<Vec<Reported>>;
+
+    /// The delivery that has this id at the provider.
+    async fn find_by_message(&self, message: &MessageIndex) -> StoreResult<Option<DeliveryRecord>>;
 
     /// One delivery.
     async fn find_delivery(&self, scope: AccountScope, id: DeliveryId) -> StoreResult<Option<DeliveryRecord>>;
@@ -208,6 +262,10 @@ pub trait DeliveryStore: Send + Sync {
     async fn next_due(&self) -> StoreResult<Option<Timestamp>>;
 
     /// Deletes at most `limit` deliveries that were created before `created_before`, of every account, and are not
-    /// due any more. Returns how many.
+    /// due any more, with what joins reports to them. Returns how many.
     async fn purge_deliveries(&self, created_before: Timestamp, limit: u32) -> StoreResult<u64>;
+
+    /// Deletes at most `limit` reports that have waited since before `reported_before` for a delivery to join. Returns
+    /// how many.
+    async fn purge_reports(&self, reported_before: Timestamp, limit: u32) -> StoreResult<u64>;
 }

@@ -4,32 +4,40 @@
 //! it returns. "Not found" is `Ok(None)`. The contract suite in `whatotp-testkit` checks every MUST on each engine.
 #![deny(missing_docs)]
 
+mod catalog;
 mod channel;
 mod deliveries;
 mod error;
+mod events;
 mod idempotency;
+mod inbound;
 mod keys;
 mod rate_limiter;
+mod senders;
 mod sessions;
 mod system;
 mod templates;
 mod wakeups;
 
-pub use channel::{Content, MessageChannel, OutboundMessage, Polled, SendOutcome, SentMessage};
+pub use catalog::{AndroidApp, AuthenticationDraft, Catalog, CatalogError, ProviderTemplate, SenderHealth, Submitted};
+pub use channel::{Content, MessageChannel, Origin, OutboundMessage, Polled, SendOutcome, SentMessage, Stopped};
 pub use deliveries::{
     CancelDelivery, ClaimedDelivery, DeliveryFilter, DeliveryKind, DeliveryRecord, DeliveryStore, Enqueued, Lease,
-    NewDelivery, Progress,
+    NewDelivery, Progress, Report, Reported, Via,
 };
 pub use error::{Source, StoreError, StoreResult};
+pub use events::{EventStore, NewEvent};
 pub use idempotency::{Claim, IdempotencyStore, Prior, Subject};
+pub use inbound::{Inbound, Notice, ProviderMessageId, Reference, TemplateDecision};
 pub use keys::{Account, AccountStore, ApiKeyStore};
 pub use rate_limiter::{RateDecision, RateLimiter, RateRule, RateState};
+pub use senders::{Endpoint, Sender, SenderRecord, SenderStore};
 pub use sessions::{
-    Attempt, Before, CancelSession, Issued, NewSession, Resend, Resent, SessionRecord, SessionStore, Settled,
+    Attempt, Before, CancelSession, Issued, NewSession, Resend, Resent, Sent, SessionRecord, SessionStore, Settled,
     Withdrawal,
 };
 pub use system::{Clock, Entropy, EntropyError, random};
-pub use templates::{TemplateRef, TemplateStore};
+pub use templates::TemplateStore;
 pub use wakeups::{Subscription, Topic, Wakeups};
 
 #[cfg(feature = "mock")]

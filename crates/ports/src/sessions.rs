@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use whatotp_domain::{
-    AccountScope, Attempted, Delivery, DeliveryId, LedgerPolicy, LiveSession, OtpSession, SendRefused, SessionId,
-    SessionStatus, Timestamp,
+    AccountScope, Attempted, Delivery, DeliveryId, LedgerPolicy, LiveSession, OtpSession, SendRefused, SenderId,
+    SessionId, SessionStatus, Timestamp,
 };
 use whatotp_vault::{BlindIndex, Kid, Sealed};
 
@@ -129,6 +129,15 @@ pub struct Attempt {
     pub claim: Option<Claim>,
 }
 
+/// How far a session's message has come, and who sends it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sent {
+    /// How far.
+    pub delivery: Delivery,
+    /// Who; `None` when nobody has taken it yet, and in test mode.
+    pub sender: Option<SenderId>,
+}
+
 /// What came of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settled {
@@ -190,11 +199,24 @@ pub trait SessionStore: Send + Sync {
         now: Timestamp,
     ) -> StoreResult<Option<CancelSession>>;
 
+    /// Stores a delivery with the code of a pending session whose latest delivery, `instead_of`, has not arrived. It is
+    /// no resend: neither the session's nor the number's count of messages changes, and it is marked as a fallback.
+    /// `false`, and nothing stored, when the session is not pending or has a later delivery.
+    async fn fall_back(
+        &self,
+        scope: AccountScope,
+        session: SessionId,
+        instead_of: DeliveryId,
+        delivery: NewDelivery,
+        now: Timestamp,
+    ) -> StoreResult<bool>;
+
     /// Ends a pending session whose only message cannot be delivered. Does nothing to any other.
     async fn fail(&self, scope: AccountScope, session: SessionId, now: Timestamp) -> StoreResult<()>;
 
-    /// A session and the way of its latest delivery.
-    async fn find(&self, scope: AccountScope, session: SessionId) -> StoreResult<Option<(SessionRecord, Delivery)>>;
+    /// A session and the way of its latest delivery. Of a delivery and its fallbacks, which carry the same code at the
+    /// same time, it is the one of the most [`promise`](whatotp_domain::DeliveryStatus::promise); the latest, when several are.
+    async fn find(&self, scope: AccountScope, session: SessionId) -> StoreResult<Option<(SessionRecord, Sent)>>;
 
     /// Deletes at most `limit` sessions that were created before `created_before`, of every account. Returns how many.
     async fn purge_sessions(&self, created_before: Timestamp, limit: u32) -> StoreResult<u64>;

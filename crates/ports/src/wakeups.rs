@@ -12,6 +12,8 @@ pub enum Topic {
     Message(DeliveryId),
     /// There is something new to deliver.
     Outbox,
+    /// WhatsApp decided something about a template.
+    Templates,
 }
 
 /// Wakes whoever waits for a change, so that nobody has to poll fast.

@@ -1,5 +1,7 @@
 //! Values for tests, short to ask for: `a_session(ALICE).purpose("login").at(START)`.
 
+mod provider;
+
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,13 +9,14 @@ use std::time::Duration;
 use whatotp_domain::{
     AccountId, AccountScope, ApiKey, ApiKeyId, ApiKeySecret, CodeLength, DeliveryError, DeliveryEvent, DeliveryId,
     DeliveryStatus, LedgerPolicy, Locale, MessageTemplate, Mode, OtpPolicy, OtpSession, PhoneNumber, Purpose, Scope,
-    ScopeSet, SessionId, TemplateBody, TemplateCategory, TemplateId, TemplateStatus, Timestamp,
+    ScopeSet, SessionId, TemplateBody, TemplateCategory, TemplateId, Timestamp, Translation,
 };
 use whatotp_ports::{
     Account, Attempt, Before, Claim, DeliveryKind, NewDelivery, NewSession, Resend, SessionRecord, Withdrawal,
 };
 use whatotp_vault::{BlindIndex, KeyHash, Keyring, Place, Sealed, key_hash};
 
+pub use self::provider::{a_log_event, a_report, a_sender, an_acceptance, message_of, naming, sender_id};
 use crate::{START, test_keyring};
 
 /// A number.
@@ -84,7 +87,7 @@ pub fn index_of(scope: AccountScope, number: &str) -> BlindIndex {
 /// `text`, sealed: what a store must keep as it is.
 #[must_use]
 pub fn sealed(text: &str) -> Sealed {
-    let place = Place { scope: home(), table: "tests", column: "text", row: b"1" };
+    let place = Place { scope: Some(home()), table: "tests", column: "text", row: b"1" };
     KEYRING.seal(&place, text.as_bytes(), [7; 24])
 }
 
@@ -166,6 +169,7 @@ impl SessionBuilder {
             variables: None,
             metadata: None,
             locale: Locale::parse("pt-BR"),
+            route: 0,
             created_at: now,
             expires_at,
             leased_for: self.leased_for,
@@ -197,11 +201,18 @@ pub fn a_resend(record: &SessionRecord, now: Timestamp) -> Resend {
         variables: None,
         metadata: None,
         locale: None,
+        route: 0,
         created_at: now,
         expires_at: session.expires_at,
         leased_for: Some(LEASE),
     };
     Resend { scope: session.scope, session: session.id, delivery, limits: LedgerPolicy::default(), claim: None }
+}
+
+/// A delivery with a session's code by its account's second sender, left to the next worker.
+#[must_use]
+pub fn a_fallback(record: &SessionRecord, now: Timestamp) -> NewDelivery {
+    NewDelivery { route: 1, leased_for: None, ..a_resend(record, now).delivery }
 }
 
 /// A code given to a session, under the default limits.
@@ -241,6 +252,7 @@ pub fn a_message(number: &str, now: Timestamp) -> NewDelivery {
         variables: Some(sealed("variables of a message")),
         metadata: Some(sealed("metadata of a message")),
         locale: Locale::parse("en"),
+        route: 1,
         created_at: now,
         expires_at: now.plus(CODE_LIFE),
         leased_for: None,
@@ -298,17 +310,17 @@ pub fn an_api_key(scope: AccountScope, now: Timestamp) -> (ApiKey, KeyHash) {
     (key, key_hash(&secret))
 }
 
-/// A template in two languages with named placeholders.
+/// An approved template in two languages with named placeholders, of no business account.
 #[must_use]
 pub fn a_template(name: &str, now: Timestamp) -> MessageTemplate {
     let translation = |locale, body| {
-        (Locale::parse(locale).expect("a locale"), TemplateBody::parse(body).expect("a template's body"))
+        let body = TemplateBody::parse(body).expect("a template's body");
+        Translation::of_body(Locale::parse(locale).expect("a locale"), body)
     };
     MessageTemplate::new(
         TemplateId::new(now, unique()),
         name.to_owned(),
         TemplateCategory::Utility,
-        TemplateStatus::Approved,
         vec![
             translation("en", "Hi {{first_name}}, your order \"{{order_id}}\" is on its way."),
             translation("pt-BR", "Olá {{first_name}}, o pedido \"{{order_id}}\" está a caminho."),

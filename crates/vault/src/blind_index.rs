@@ -4,6 +4,7 @@ use crate::Keyring;
 use crate::digest::{digests, hex_prefix};
 
 const PER_ACCOUNT: &str = "whatotp/phone-index/v1/account";
+const MESSAGE: &str = "whatotp/message-index/v1";
 const GLOBAL: &str = "whatotp/phone-index/v1/global";
 
 digests! {
@@ -11,6 +12,10 @@ digests! {
     ///
     /// It is still personal data. An unkeyed hash would be no protection: all numbers there are can be tried.
     BlindIndex;
+
+    /// A keyed hash of a provider's id for a message, by which its reports are joined with the message. A keyed one,
+    /// because the id holds the recipient's number: a wamid is that number, among other things, in base64.
+    MessageIndex;
 }
 
 impl BlindIndex {
@@ -44,5 +49,13 @@ impl Keyring {
     pub fn global_index(&self, number: &PhoneNumber) -> BlindIndex {
         let number = number.as_e164();
         BlindIndex(self.oldest().phone_index.tag(GLOBAL, &[number.as_bytes()]))
+    }
+
+    /// A provider's id for a message.
+    ///
+    /// Uses the oldest key, so that it outlives rotations (see [`Keyring`]).
+    #[must_use]
+    pub fn message_index(&self, provider_message_id: &str) -> MessageIndex {
+        MessageIndex(self.oldest().phone_index.tag(MESSAGE, &[provider_message_id.as_bytes()]))
     }
 }

@@ -4,6 +4,7 @@ use crate::Keyring;
 use crate::digest::digests;
 
 const KEY: &str = "whatotp/idempotency/v1/key";
+const EVENT: &str = "whatotp/idempotency/v1/event";
 const REQUEST: &str = "whatotp/idempotency/v1/request";
 
 digests! {
@@ -21,6 +22,13 @@ impl Keyring {
     #[must_use]
     pub fn fingerprint(&self, scope: AccountScope, route: &str, body: &[u8]) -> Fingerprint {
         Fingerprint(self.oldest().idempotency.scoped_tag(REQUEST, scope, &[route.as_bytes(), body]))
+    }
+
+    /// What two tellings of the same event have in common, when these are its parts.
+    #[must_use]
+    pub fn event_fingerprint(&self, parts: &[&str]) -> [u8; 32] {
+        let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
+        self.oldest().idempotency.tag(EVENT, &parts)
     }
 
     /// The look-up hash of an `Idempotency-Key`: one key means different things to other accounts, modes and routes.

@@ -19,7 +19,7 @@ mod receipts;
 mod seal;
 
 pub use api_keys::{KeyHash, key_hash};
-pub use blind_index::BlindIndex;
+pub use blind_index::{BlindIndex, MessageIndex};
 pub use fingerprint::{Fingerprint, IdempotencyHash};
 pub use key_file::KeyFileError;
 pub use keyring::Keyring;

@@ -14,8 +14,8 @@ const VERSION: u8 = 1;
 /// Where in the database a sealed value lives. It opens nowhere else: not in another row, column, table or account.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
-    /// Whose data it is.
-    pub scope: AccountScope,
+    /// Whose data it is; `None` for what belongs to the whole installation.
+    pub scope: Option<AccountScope>,
     /// The table's name.
     pub table: &'static str,
     /// The column's name.
@@ -27,11 +27,13 @@ pub struct Place<'a> {
 impl Place<'_> {
     fn associated_data(&self, kid: Kid) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(160);
+        // No account's id and no mode is empty, so nothing of an account opens as something of the installation.
+        let account = self.scope.map(|scope| scope.account.to_bytes());
         let fields: [&[u8]; 7] = [
             &[VERSION],
             &kid.to_raw(),
-            &self.scope.account.to_bytes(),
-            self.scope.mode.as_str().as_bytes(),
+            account.as_ref().map_or(&[], |bytes| &bytes[..]),
+            self.scope.map_or("", |scope| scope.mode.as_str()).as_bytes(),
             self.table.as_bytes(),
             self.column.as_bytes(),
             self.row,

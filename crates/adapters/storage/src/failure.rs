@@ -21,12 +21,14 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// Whether it is about one row, which will not be better next time.
+    pub(crate) const fn is_corrupt(&self) -> bool {
+        matches!(self, Self::Unreadable(_) | Self::Engine(Error::DeserializationError(_)))
+    }
+
     /// What the caller is told. Several callers can be told the same: of a failed commit, for one.
     pub(crate) fn to_store_error(&self) -> StoreError {
         let source = self.to_string().into();
-        match self {
-            Self::Unreadable(_) | Self::Engine(Error::DeserializationError(_)) => StoreError::Corrupt(source),
-            Self::Connect(_) | Self::Engine(_) | Self::Panicked => StoreError::Unavailable(source),
-        }
+        if self.is_corrupt() { StoreError::Corrupt(source) } else { StoreError::Unavailable(source) }
     }
 }

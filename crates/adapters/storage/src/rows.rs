@@ -2,19 +2,25 @@
 
 mod claims;
 mod deliveries;
+mod events;
 mod keys;
 mod ledgers;
+mod reports;
+mod senders;
 mod sessions;
 mod templates;
 
 pub(crate) use claims::ClaimRow;
-pub(crate) use deliveries::{DeliveryRow, WayRow};
+pub(crate) use deliveries::{After, DeliveryRow, StepRow, TargetRow, WayRow};
+pub(crate) use events::EventRow;
 pub(crate) use keys::{AccountRow, ApiKeyRow};
 pub(crate) use ledgers::LedgerRow;
+pub(crate) use reports::{ProviderMessageRow, WaitingReportRow};
+pub(crate) use senders::{AccountSenderRow, SenderRow, quality};
 pub(crate) use sessions::SessionRow;
 pub(crate) use templates::TemplateRow;
 
-use whatotp_domain::{AccountId, AccountScope, Mode, Timestamp};
+use whatotp_domain::{AccountId, AccountScope, DeliveryError, Mode, SenderId, Timestamp};
 
 /// A stored value that is not what this program writes. It says where, never what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -53,14 +59,31 @@ impl From<AccountScope> for ScopeColumns {
     }
 }
 
-fn scope(account_id: &str, mode: &str) -> Read<AccountScope> {
+pub(crate) fn scope(account_id: &str, mode: &str) -> Read<AccountScope> {
     Ok(AccountScope {
         account: AccountId::parse(account_id).in_column("account_id")?,
         mode: Mode::parse(mode).in_column("mode")?,
     })
 }
 
-fn hash(bytes: &[u8], column: &'static str) -> Read<[u8; 32]> {
+fn sender(id: Option<&str>) -> Read<Option<SenderId>> {
+    id.map(|id| SenderId::parse(id).in_column("sender_id")).transpose()
+}
+
+/// The columns `error_code`, `error_title` and `error_detail`: all of them are there, or none is.
+type ErrorColumns = (Option<i64>, Option<String>, Option<String>);
+
+fn error(columns: ErrorColumns) -> Read<Option<DeliveryError>> {
+    let (Some(code), Some(title), Some(detail)) = columns else { return Ok(None) };
+    Ok(Some(DeliveryError { code: code.try_into().in_column("error_code")?, title, detail }))
+}
+
+fn error_columns(error: Option<&DeliveryError>) -> ErrorColumns {
+    let code = error.map(|error| error.code.into());
+    (code, error.map(|error| error.title.clone()), error.map(|error| error.detail.clone()))
+}
+
+pub(crate) fn hash(bytes: &[u8], column: &'static str) -> Read<[u8; 32]> {
     bytes.try_into().in_column(column)
 }
 

@@ -36,6 +36,7 @@ diesel::table! {
         account_id -> Text,
         id -> Text,
         mode -> Text,
+        waba_id -> Text,
         name -> Text,
         category -> Text,
         status -> Text,
@@ -105,7 +106,9 @@ diesel::table! {
         error_code -> Nullable<BigInt>,
         error_title -> Nullable<Text>,
         error_detail -> Nullable<Text>,
-        provider_message_id -> Nullable<Text>,
+        route -> BigInt,
+        sender_id -> Nullable<Text>,
+        fallback -> Integer,
         attempts -> BigInt,
         in_doubt -> BigInt,
         lease_token -> BigInt,
@@ -127,5 +130,67 @@ diesel::table! {
         expires_at -> BigInt,
         answer_status -> Nullable<Integer>,
         answer -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    senders (id) {
+        id -> Text,
+        waba_id -> Text,
+        name -> Text,
+        base_url -> Text,
+        api_version -> Text,
+        messages_path -> Text,
+        templates_path -> Text,
+        auth_header -> Text,
+        auth_prefix -> Text,
+        access_token -> Binary,
+        otp_template -> Text,
+        shared -> Integer,
+        configured -> Integer,
+        quality -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    account_senders (account_id, position) {
+        account_id -> Text,
+        position -> BigInt,
+        sender_id -> Text,
+    }
+}
+
+diesel::table! {
+    provider_messages (day, message) {
+        day -> BigInt,
+        message -> Binary,
+        account_id -> Text,
+        mode -> Text,
+        delivery_id -> Text,
+    }
+}
+
+diesel::table! {
+    waiting_reports (message, status, at) {
+        message -> Binary,
+        status -> Text,
+        at -> BigInt,
+        error_code -> Nullable<BigInt>,
+        error_title -> Nullable<Text>,
+        error_detail -> Nullable<Text>,
+        reported_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    events (id) {
+        id -> Text,
+        at -> BigInt,
+        kind -> Text,
+        account_id -> Nullable<Text>,
+        subject -> Text,
+        detail -> Text,
+        fingerprint -> Binary,
     }
 }

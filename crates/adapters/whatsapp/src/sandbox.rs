@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use whatotp_domain::{DeliveryEvent, DeliveryStatus, Timestamp};
-use whatotp_ports::{MessageChannel, OutboundMessage, Polled, SendOutcome, SentMessage};
+use whatotp_ports::{MessageChannel, OutboundMessage, Polled, ProviderMessageId, SendOutcome, SentMessage, Stopped};
 
 pub use inbox::inbox_text;
 use scenario::Report;
@@ -26,18 +26,27 @@ pub struct Sandbox;
 
 #[async_trait]
 impl MessageChannel for Sandbox {
+    fn needs_sender(&self) -> bool {
+        false
+    }
+
     async fn send(&self, message: &OutboundMessage, now: Timestamp) -> SendOutcome {
         let scenario = Scenario::of(&message.to).unwrap_or_default();
         let first_try = message.attempt <= 1;
         let poll_at = next_report(scenario, now, now);
         match scenario {
             Scenario::Unreachable => SendOutcome::Refused(errors::undeliverable()),
-            Scenario::ProviderDown => SendOutcome::Unavailable(errors::out_of_service()),
+            Scenario::ProviderDown => {
+                SendOutcome::Unavailable { error: errors::out_of_service(), stopped: Stopped::Nothing }
+            }
             Scenario::RateLimited if first_try => {
                 SendOutcome::Retry { after: RETRY_AFTER, error: errors::pair_rate_limit() }
             }
             Scenario::UnknownOutcome if first_try => SendOutcome::Unknown { error: errors::unknown(), poll_at },
-            _ => SendOutcome::Accepted { provider_message_id: format!("sandbox.{}", message.delivery), poll_at },
+            _ => {
+                let provider_message_id = ProviderMessageId(format!("sandbox.{}", message.delivery));
+                SendOutcome::Accepted { provider_message_id, poll_at }
+            }
         }
     }
 

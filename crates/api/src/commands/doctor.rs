@@ -1,12 +1,13 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use whatotp_application::Application;
+use whatotp_application::{Application, Failure, SenderCheck};
+use whatotp_domain::SenderId;
 use whatotp_ports::Clock as _;
 use whatotp_system::SystemClock;
 use whatotp_vault::MasterKeys;
 
-use super::{Outcome, http_client, say};
+use super::{Outcome, http_client, refusal, say};
 use crate::settings::Settings;
 use crate::wiring::{self, Outside, Role};
 
@@ -19,15 +20,16 @@ const BUILT_AFTER: i64 = 1_795_000_000;
 /// Checks everything that has to be right. Exits with 1 when anything is not.
 pub(crate) async fn run(settings: &Settings) -> Outcome {
     let app = wiring::application(settings, Role::Look, &Outside::default()).await.map_err(|error| error.to_string());
-    let checks: [(&str, Finding); 7] = [
+    let mut checks: Vec<(&str, Finding)> = vec![
         ("configuration", Ok("every setting can be used".to_owned())),
         ("clock", clock()),
         ("master key", master_key(settings)),
         ("database", database(settings, app.as_ref()).await),
         ("keys", keys(app.as_ref()).await),
         ("server", server(settings).await),
-        ("sender", Ok("no WhatsApp sender: test keys work, live keys answer 503 channel_unavailable".to_owned())),
     ];
+    checks.extend(senders(settings, app.as_ref()).await.into_iter().map(|finding| ("sender", finding)));
+    checks.push(("webhooks", webhooks(settings, app.as_ref()).await));
     let mut healthy = true;
     for (name, finding) in checks {
         let (mark, text) = match finding {
@@ -90,5 +92,89 @@ async fn server(settings: &Settings) -> Finding {
         Ok(Ok(200)) => Ok(format!("ready at {url}")),
         Ok(Ok(status)) => Err(format!("{url} answers {status}: its log says why")),
         _ => Err(format!("nothing answers at {url}: start it with `whatotp serve`, or correct the setting listen")),
+    }
+}
+
+/// Every sender: whether WhatsApp lets us in, and whether codes can go out in its template.
+async fn senders(settings: &Settings, app: Result<&Application, &String>) -> Vec<Finding> {
+    let none = || Ok("none: test keys work, live keys answer 503 channel_unavailable (docs/WHATSAPP.md)".to_owned());
+    let Ok(app) = app else { return vec![none()] };
+    match look_at_senders(settings, app).await {
+        Err(error) => vec![Err(error.to_string())],
+        Ok(findings) if findings.is_empty() => match settings.whatsapp.sender() {
+            Ok(Some(_)) => {
+                vec![Err("the configured one is stored when the server starts: run `whatotp serve`".to_owned())]
+            }
+            _ => vec![none()],
+        },
+        Ok(findings) => findings,
+    }
+}
+
+async fn look_at_senders(settings: &Settings, app: &Application) -> Result<Vec<Finding>, Failure> {
+    let (checks, routes) = (app.check_senders().await?, app.list_routes().await?);
+    let has_accounts = !app.ports().accounts.list_accounts().await?.is_empty();
+    let findings = checks.into_iter().map(|check| {
+        let id = &check.record.id;
+        let used = check.record.shared || routes.iter().any(|(_, ids)| ids.contains(id));
+        if used { sender(settings, has_accounts, check) } else { Err(unused(id)) }
+    });
+    Ok(findings.collect())
+}
+
+fn unused(id: &SenderId) -> String {
+    format!("{id}: no account uses it: `whatotp senders use --account ID {id}`, or `whatotp senders remove {id}`")
+}
+
+fn sender(settings: &Settings, has_accounts: bool, check: SenderCheck) -> Finding {
+    let id = &check.record.id;
+    let health = check.health.map_err(|error| format!("{id}: {}", refusal::explained(&error)))?;
+    let (who, quality) = (&health.display_phone_number, health.quality.as_str());
+    let name = &check.record.otp_template;
+    if !has_accounts {
+        // Templates are kept for accounts. That there is none is said above.
+        return Ok(format!("{id} ({who}), quality {quality}; its template is looked at when there is an account"));
+    }
+    let template = check.otp_template.ok_or_else(|| {
+        format!(
+            "{id}: WhatsApp has no template {name} for it: make one with `whatotp templates create-otp --languages \
+             en_US`, or name yours in whatsapp.otp_template; then `whatotp templates sync`"
+        )
+    })?;
+    let policy = settings.policy();
+    let translation = template.sendable(None, &policy.default_locale).ok_or_else(|| {
+        format!("{id}: WhatsApp has not approved the template {name} in any language: see `whatotp templates list`")
+    })?;
+    let ours = policy.otp.default_ttl.as_duration();
+    if let Some(theirs) = translation.code_expires_after.filter(|theirs| *theirs < ours) {
+        return Err(format!(
+            "{id}: a code lives {} s by otp.default_expires_in_seconds, but the template {name} says {} s: lower the \
+             setting, or change the template",
+            ours.as_secs(),
+            theirs.as_secs()
+        ));
+    }
+    let approved = template.translations().filter(|translation| translation.is_approved());
+    let locales: Vec<_> = approved.map(|translation| translation.locale.to_string()).collect();
+    Ok(format!("{id} ({who}), quality {quality}, template {name} in {}", locales.join(", ")))
+}
+
+/// Whether reports can come in at all.
+async fn webhooks(settings: &Settings, app: Result<&Application, &String>) -> Finding {
+    let has_senders = match app {
+        Ok(app) => !app.list_senders().await.map_err(|error| error.to_string())?.is_empty(),
+        Err(_) => false,
+    };
+    match settings.whatsapp.missing_for_webhooks() {
+        None => {
+            Ok("/webhooks/whatsapp checks signatures; Meta must reach it over https, and its app be published (before \
+                    that it sends test webhooks only)"
+                .to_owned())
+        }
+        Some(setting) if has_senders => Err(format!(
+            "{setting} is not set: WhatsApp's reports are refused, so nothing is known of a message after `accepted`; \
+             set it and restart (docs/WHATSAPP.md, section 2)"
+        )),
+        Some(_) => Ok("not configured, and not needed without a sender".to_owned()),
     }
 }

@@ -2,9 +2,15 @@
 
 pub(crate) mod config;
 pub(crate) mod doctor;
+pub(crate) mod events;
 pub(crate) mod keys;
 pub(crate) mod migrate;
+mod refusal;
+pub(crate) mod senders;
 pub(crate) mod serve;
+pub(crate) mod simulator;
+mod table;
+pub(crate) mod templates;
 pub(crate) mod try_run;
 
 use std::error::Error;

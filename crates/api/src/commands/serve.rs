@@ -2,7 +2,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use whatotp_application::{Application, FirstRun};
+use whatotp_application::{Application, FirstRun, error_chain};
+use whatotp_ports::Topic;
 
 use super::{Outcome, say};
 use crate::logging;
@@ -10,11 +11,15 @@ use crate::server::Server;
 use crate::settings::Settings;
 use crate::wiring::{self, Outside, Role};
 
+/// How long the first look at WhatsApp's templates may hold up the start.
+const FIRST_SYNC: Duration = Duration::from_secs(5);
+
 /// `whatotp serve`
 pub(crate) async fn serve(settings: &Settings) -> Outcome {
     logging::start(&settings.log)?;
     let outside = Outside::default();
     let app = wiring::application(settings, Role::Own, &outside).await?;
+    first_sync(&app).await;
     let signals = Signals::listen()?;
     let server = start(settings, app, &outside)?;
     say(format!("listening on http://{}", server.address()));
@@ -26,6 +31,7 @@ pub(crate) async fn quick_start(settings: &Settings) -> Outcome {
     logging::start(&settings.log)?;
     let outside = Outside::default();
     let app = wiring::application(settings, Role::Own, &outside).await?;
+    first_sync(&app).await;
     let signals = Signals::listen()?;
     let server = start(settings, app.clone(), &outside)?;
     // Not before it listens: a key that is made is shown, now or never.
@@ -34,6 +40,19 @@ pub(crate) async fn quick_start(settings: &Settings) -> Outcome {
     say(format!("listening on http://{}", server.address()));
     // Nobody balances load over a quick start: Ctrl-C ends it at once.
     run_until_told_to_stop(server, signals, Duration::ZERO).await
+}
+
+/// Reads the templates before the first request needs one. WhatsApp being out of reach is no reason not to start: codes
+/// go out in what was known before, and the background tries again.
+async fn first_sync(app: &Application) {
+    match tokio::time::timeout(FIRST_SYNC, app.sync_templates()).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(failure)) => tracing::error!(error = error_chain(&failure), "the templates could not be synchronised"),
+        Err(_elapsed) => {
+            tracing::warn!("WhatsApp did not list its templates in time: they are read in the background");
+            app.ports().wakeups.announce(Topic::Templates);
+        }
+    }
 }
 
 fn start(settings: &Settings, app: Application, outside: &Outside) -> std::io::Result<Server> {

@@ -32,6 +32,16 @@ impl ErrorCode {
                 "The key was created with an expiry date, and that date has passed. Rotate keys with an overlap: create \
                  the new one, deploy it, then revoke the old one. Nothing was sent or charged."
             }
+            Self::InvalidSignature => {
+                "The webhook carries no X-Hub-Signature-256, or one that was not made with the app secret that is \
+                 configured. Copy the secret from App settings, Basic, in Meta's app dashboard into \
+                 whatsapp.app_secret; while you change it, keep the old one in whatsapp.previous_app_secret. A proxy \
+                 that rewrites bodies breaks signatures too. Nothing was stored; Meta tries again for days."
+            }
+            Self::InvalidVerifyToken => {
+                "Meta asks this when you save the webhook form, and the token typed there is not the setting \
+                 whatsapp.verify_token, or that is empty. Make the two equal and save the form again."
+            }
             Self::InsufficientScope => {
                 "The key is genuine but lacks the scope of this call: otp:send, otp:verify, messages:send or read. \
                  Scopes are chosen when a key is created. Prefer one key for each service over one key with every \

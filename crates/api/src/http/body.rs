@@ -18,6 +18,9 @@ pub(crate) const JSON: &str = "application/json";
 /// Largest body of the product API, in bytes.
 const MAX_BYTES: usize = 64 * 1024;
 
+/// Largest webhook, in bytes. Meta's own limit is 3 MB.
+const MAX_WEBHOOK_BYTES: usize = 4 * 1024 * 1024;
+
 /// The bytes of a JSON body, all of them: within the size limit, within the time limit.
 ///
 /// actix-web has a deadline for a request's head and none for its body, so a client that sends a byte a second would keep
@@ -37,19 +40,9 @@ impl FromRequest for Body {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let media_type = media_type(request);
-        let declared =
-            request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        let deadline = request.app_data::<web::Data<Context>>().map_or(Duration::from_secs(10), |ctx| ctx.body_timeout);
-        let payload = payload.take();
+        let bytes = bytes(request, payload, MAX_BYTES);
         Box::pin(async move {
-            if declared.is_some_and(|length: usize| length > MAX_BYTES) {
-                return Err(Problem::new(ErrorCode::BodyTooLarge));
-            }
-            let read = tokio::time::timeout(deadline, read(payload)).await;
-            let body = read.unwrap_or_else(|_elapsed| {
-                Err(Problem::new(ErrorCode::RequestTimeout)
-                    .header(header::CONNECTION, header::HeaderValue::from_static("close")))
-            })?;
+            let body = bytes.await?;
             // An operation without fields may be called without a body, and then needs no type for it.
             if media_type != MediaType::Json && !(media_type == MediaType::None && body.is_empty()) {
                 return Err(Problem::new(ErrorCode::UnsupportedMediaType));
@@ -57,6 +50,36 @@ impl FromRequest for Body {
             Ok(Self(body))
         })
     }
+}
+
+/// The bytes of a webhook, exactly as they were signed.
+pub(crate) struct WebhookBody(pub Bytes);
+
+impl FromRequest for WebhookBody {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let bytes = bytes(request, payload, MAX_WEBHOOK_BYTES);
+        Box::pin(async move { Ok(Self(bytes.await?)) })
+    }
+}
+
+/// The whole body, within the size limit and the time limit.
+fn bytes(request: &HttpRequest, payload: &mut Payload, max: usize) -> LocalBoxFuture<'static, Result<Bytes, Problem>> {
+    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let deadline = request.app_data::<web::Data<Context>>().map_or(Duration::from_secs(10), |ctx| ctx.body_timeout);
+    let payload = payload.take();
+    Box::pin(async move {
+        if declared.is_some_and(|length: usize| length > max) {
+            return Err(Problem::new(ErrorCode::BodyTooLarge));
+        }
+        let read = tokio::time::timeout(deadline, read(payload, max)).await;
+        read.unwrap_or_else(|_elapsed| {
+            Err(Problem::new(ErrorCode::RequestTimeout)
+                .header(header::CONNECTION, header::HeaderValue::from_static("close")))
+        })
+    })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -79,11 +102,11 @@ fn media_type(request: &HttpRequest) -> MediaType {
     if json && utf8 && values.next().is_none() { MediaType::Json } else { MediaType::Other }
 }
 
-async fn read(mut payload: Payload) -> Result<Bytes, Problem> {
+async fn read(mut payload: Payload, max: usize) -> Result<Bytes, Problem> {
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.or(Err(Problem::new(ErrorCode::InvalidJson).detail("The body broke off; send it again.")))?;
-        if body.len() + chunk.len() > MAX_BYTES {
+        if body.len() + chunk.len() > max {
             return Err(Problem::new(ErrorCode::BodyTooLarge));
         }
         body.extend_from_slice(&chunk);

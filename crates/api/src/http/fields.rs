@@ -18,6 +18,13 @@ pub(crate) struct Invalid {
     pub message: Cow<'static, str>,
 }
 
+impl Invalid {
+    /// A field that is well formed, but that something stored says no to.
+    pub(crate) fn new(field: &str, (code, message): Bad) -> Self {
+        Self { field: field.to_owned(), code, message }
+    }
+}
+
 /// What a reader says of a bad value: a code and a message.
 pub(crate) type Bad = (&'static str, Cow<'static, str>);
 

@@ -13,7 +13,7 @@ mod rate_limit;
 mod unread;
 
 pub(crate) use authenticate::{Caller, authenticate};
-pub(crate) use body::{Body, JSON, json};
+pub(crate) use body::{Body, JSON, WebhookBody, json};
 pub(crate) use edge::edge;
 pub(crate) use fields::{Fields, Invalid};
 pub(crate) use idempotent::{Answer, Reply, once};

@@ -38,6 +38,15 @@ fn own_errors(operation: &str) -> &'static [ErrorCode] {
         "message_status" => &[E::MessageNotFound],
         "message_cancel" => &[E::MessageNotFound, E::NotCancelable],
         "template_get" => &[E::TemplateNotFound],
+        "webhook_handshake" => &[E::InvalidRequest, E::InvalidVerifyToken],
+        "webhook" => &[
+            E::InvalidJson,
+            E::InvalidSignature,
+            E::RequestTimeout,
+            E::BodyTooLarge,
+            E::Overloaded,
+            E::StorageUnavailable,
+        ],
         "security_txt" => &[E::NotFound],
         _ => &[],
     }
@@ -92,7 +101,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
     if id == "readyz" {
         errors.extend([ErrorCode::Overloaded, ErrorCode::StorageUnavailable]);
     }
-    if method == "post" {
+    if method == "post" && product {
         errors.extend(WITH_BODY);
         add_idempotency_key(operation);
     }

@@ -5,9 +5,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
-use whatotp_application::{MessageCanceled, MessageQuery, MessageSent, MessageView, SendMessage};
+use whatotp_application::{MessageCanceled, MessageQuery, MessageSent, MessageView, SendMessage, TemplateRef};
 use whatotp_domain::{AccountScope, DeliveryId, DeliveryStatus, MessageTtl, Scope, TemplateId, Variables};
-use whatotp_ports::{Claim, TemplateRef};
+use whatotp_ports::Claim;
 
 use super::otp::channel_unavailable;
 use super::otp_bodies::DeliveryBody;
@@ -16,7 +16,7 @@ use super::waiting::{wait_for_change, wait_seconds};
 use crate::context::Context;
 use crate::errors::ErrorCode;
 use crate::http::fields::{self as f, Bad};
-use crate::http::{Answer, Body, Caller, Fields, Id, Problem, Reply, json, once};
+use crate::http::{Answer, Body, Caller, Fields, Id, Invalid, Problem, Reply, json, once};
 
 /// A template message that is to be sent.
 #[derive(ToSchema)]
@@ -130,7 +130,7 @@ impl From<&MessageView> for MessageBody {
             mode: record.scope.mode.as_str(),
             queued_at: record.created_at.to_string(),
             expires_at: record.expires_at.to_string(),
-            delivery: DeliveryBody::from(&record.delivery),
+            delivery: DeliveryBody::new(&record.delivery, record.sender.as_ref()),
             metadata: view.metadata.pairs().clone(),
         }
     }
@@ -166,6 +166,10 @@ pub(crate) async fn send(
         match ctx.app.send_message(command(claim)).await? {
             MessageSent::Queued(view) => message(StatusCode::ACCEPTED, &view),
             MessageSent::TemplateNotFound => Err(Problem::new(ErrorCode::TemplateNotFound)),
+            MessageSent::ForCodesOnly => Err(Problem::invalid(vec![Invalid::new(
+                "template_id",
+                ("invalid_template", "This template carries codes: send those with POST /v1/otp/send.".into()),
+            )])),
             MessageSent::Mismatch(mismatch) => Err(Problem::new(ErrorCode::TemplateVariablesMismatch)
                 .with("missing", mismatch.missing)
                 .with("unexpected", mismatch.unexpected)),

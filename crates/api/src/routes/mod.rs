@@ -9,6 +9,7 @@ mod paging;
 pub(crate) mod sandbox;
 pub(crate) mod templates;
 mod waiting;
+pub(crate) mod webhooks;
 
 use actix_web::http::StatusCode;
 use actix_web::middleware::from_fn;
@@ -42,6 +43,11 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
             .service(web::resource("/templates/{template_id}").route(web::get().to(templates::get)))
             .service(web::resource("/sandbox/messages").route(web::get().to(sandbox::list)))
             .default_service(web::to(no_such_route)),
+    )
+    .service(
+        web::resource("/webhooks/whatsapp")
+            .route(web::get().to(webhooks::handshake))
+            .route(web::post().to(webhooks::receive)),
     )
     .service(web::resource("/livez").route(web::get().to(health::live)))
     .service(web::resource("/readyz").route(web::get().to(health::ready)))

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use whatotp_application::{OtpCanceled, OtpResent, OtpSent, OtpVerified, SessionView};
@@ -7,7 +9,7 @@ use super::otp_bodies::{SendOtpRequest, SessionBody, SessionEvent, VerifiedBody,
 use super::waiting::{events_of, wait_for_change, wait_seconds};
 use crate::context::Context;
 use crate::errors::ErrorCode;
-use crate::http::{Answer, Body, Caller, Fields, Id, Problem, Reply, json, once};
+use crate::http::{Answer, Body, Caller, Fields, Id, Invalid, Problem, Reply, json, once};
 
 /// Send a code
 ///
@@ -31,6 +33,7 @@ pub(crate) async fn send(
             OtpSent::Sent(view) => session(&view),
             OtpSent::Refused(refused) => Err(send_refused(refused, ctx.app.ports().clock.now())),
             OtpSent::Unreachable(error) => Err(unreachable(&error)),
+            OtpSent::OutlivesTemplate { longest } => Err(outlives_template(longest)),
             OtpSent::ChannelUnavailable => Err(channel_unavailable()),
             OtpSent::Replay(prior) => Ok(Reply::Earlier(prior)),
         }
@@ -201,6 +204,12 @@ fn send_refused(refused: SendRefused, now: Timestamp) -> Problem {
 pub(super) fn unreachable(error: &DeliveryError) -> Problem {
     let error = serde_json::json!({"code": error.code, "title": error.title, "detail": error.detail});
     Problem::new(ErrorCode::RecipientUnreachable).with("delivery_error", error)
+}
+
+fn outlives_template(longest: Duration) -> Problem {
+    let message =
+        format!("The WhatsApp message says that a code lives {} seconds: ask for no more.", longest.as_secs());
+    Problem::invalid(vec![Invalid::new("expires_in_seconds", ("out_of_range", message.into()))])
 }
 
 pub(super) fn channel_unavailable() -> Problem {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 use utoipa::ToSchema;
 use whatotp_application::{SendOtp, SessionView, Typed, Verification, VerifyOtp};
-use whatotp_domain::{AccountScope, CodeLength, Delivery, Purpose, SessionId, SessionTtl};
+use whatotp_domain::{AccountScope, CodeLength, Delivery, Purpose, SenderId, SessionId, SessionTtl};
 use whatotp_ports::Claim;
 
 use crate::http::{Fields, Invalid, Problem};
@@ -173,7 +173,7 @@ impl From<&SessionView> for SessionBody {
             code_length: session.code_length.get(),
             purpose: session.purpose.as_str().to_owned(),
             mode: session.scope.mode.as_str(),
-            delivery: DeliveryBody::from(&view.delivery),
+            delivery: DeliveryBody::new(&view.delivery, view.sender.as_ref()),
             attempts_remaining: session.attempts_remaining(),
             sends_remaining: session.sends_remaining(),
             created_at: session.created_at.to_string(),
@@ -205,6 +205,9 @@ pub(crate) struct DeliveryBody {
         example = "delivered"
     )]
     status: &'static str,
+    /// Who sends it, as Meta's `phone_number_id`; `null` while nobody has it, and in test mode.
+    #[schema(required = true, example = json!(null))]
+    sender: Option<String>,
     /// Why it failed, if it did.
     #[schema(required = true)]
     error: Option<DeliveryErrorBody>,
@@ -236,8 +239,8 @@ pub(crate) struct TimelineEntry {
     at: String,
 }
 
-impl From<&Delivery> for DeliveryBody {
-    fn from(delivery: &Delivery) -> Self {
+impl DeliveryBody {
+    pub(super) fn new(delivery: &Delivery, sender: Option<&SenderId>) -> Self {
         let error = delivery.error().map(|error| DeliveryErrorBody {
             code: error.code,
             title: error.title.clone(),
@@ -246,6 +249,7 @@ impl From<&Delivery> for DeliveryBody {
         let timeline = delivery.timeline().into_iter();
         Self {
             status: delivery.status().as_str(),
+            sender: sender.map(ToString::to_string),
             error,
             timeline: timeline
                 .map(|(status, at)| TimelineEntry { status: status.as_str(), at: at.to_string() })

@@ -1,8 +1,8 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
+use whatotp_application::TemplateRef;
 use whatotp_domain::{MessageTemplate, Scope, TemplateId};
-use whatotp_ports::TemplateRef;
 
 use super::paging::Paging;
 use crate::context::Context;
@@ -37,15 +37,15 @@ pub(crate) struct TemplateObject {
 
 impl TemplateObject {
     fn new(template: &MessageTemplate, ctx: &Context) -> Self {
-        let (_, body) = template.translation(None, &ctx.app.policy().default_locale);
+        let translation = template.translation(None, &ctx.app.policy().default_locale);
         Self {
             id: template.id().to_string(),
             name: template.name().to_owned(),
             category: template.category().as_str(),
             status: template.status().as_str(),
             languages: template.locales().map(ToString::to_string).collect(),
-            variables: template.placeholders().to_vec(),
-            body: body.as_str().to_owned(),
+            variables: template.placeholders(),
+            body: translation.body.as_str().to_owned(),
         }
     }
 }

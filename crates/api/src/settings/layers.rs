@@ -31,7 +31,7 @@ pub fn explain(file: Option<&Path>, variables: Variables) -> Result<Vec<Explaine
             (None, Some(value)) => (written(value), file.map_or(String::new(), |path| path.display().to_string())),
             (None, None) => (written(default), "default".to_owned()),
         };
-        Explained { key: key.clone(), value: without_password(&value), origin }
+        Explained { key: key.clone(), value: without_secret(key, &value), origin }
     });
     Ok(explained.collect())
 }
@@ -44,7 +44,14 @@ fn written(value: &Value) -> String {
     }
 }
 
-fn without_password(value: &str) -> String {
+/// The settings that are secret from the first letter to the last.
+const SECRETS: [&str; 4] =
+    ["whatsapp.access_token", "whatsapp.app_secret", "whatsapp.previous_app_secret", "whatsapp.verify_token"];
+
+fn without_secret(key: &str, value: &str) -> String {
+    if SECRETS.contains(&key) && !value.is_empty() {
+        return "[REDACTED]".to_owned();
+    }
     match value.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?))) {
         Some((scheme, (_, host))) => format!("{scheme}://[REDACTED]@{host}"),
         None => value.to_owned(),

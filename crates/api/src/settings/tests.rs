@@ -70,3 +70,89 @@ fn only_a_path_is_a_sqlite_url() {
     assert!(path("sqlite:").is_err());
     assert!(path("mysql://db").is_err());
 }
+
+const SENDER: [(&str, &str); 3] = [
+    ("WHATOTP_WHATSAPP__PHONE_NUMBER_ID", "106540352242922"),
+    ("WHATOTP_WHATSAPP__WABA_ID", "102290129340398"),
+    ("WHATOTP_WHATSAPP__ACCESS_TOKEN", "EAAG-hunter2"),
+];
+
+#[test]
+fn a_sender_is_whole_or_not_there() {
+    assert!(load(&[]).unwrap().whatsapp.sender().unwrap().is_none());
+    let whole = load(&SENDER).unwrap().whatsapp.sender().unwrap().unwrap();
+    assert_eq!((whole.id.as_str(), whole.waba.as_str(), whole.shared), ("106540352242922", "102290129340398", true));
+    assert_eq!(
+        (whole.otp_template.as_str(), &*whole.endpoint.base_url),
+        ("verification_code", "https://graph.facebook.com")
+    );
+    for (missing, said) in [(0, "phone_number_id"), (1, "waba_id"), (2, "access_token")] {
+        let mut parts = SENDER.to_vec();
+        parts.remove(missing);
+        let error = load(&parts).unwrap_err().to_string();
+        assert!(error.contains(&format!("whatsapp.{said}")) && !error.contains("hunter2"), "{error}");
+    }
+    let number = load(&[("WHATOTP_WHATSAPP__PHONE_NUMBER_ID", "+14155550123"), SENDER[1], SENDER[2]]).unwrap_err();
+    assert!(number.to_string().contains("not the number itself"), "{number}");
+}
+
+#[test]
+fn a_token_crosses_no_network_in_the_clear() {
+    let base_url =
+        |url: &str| load(&[("WHATOTP_WHATSAPP__BASE_URL", url)]).map(|settings| settings.whatsapp.endpoint());
+    for safe in [
+        "https://graph.facebook.com",
+        "https://waba-v2.360dialog.io/",
+        "http://localhost:8090",
+        "http://127.8.9.1",
+        "http://[::1]:8090/",
+    ] {
+        assert_eq!(base_url(safe).unwrap().base_url, safe.trim_end_matches('/'));
+    }
+    for unsafe_url in [
+        "",
+        "https://",
+        "graph.facebook.com",
+        "ftp://localhost",
+        "http://graph.facebook.com",
+        "http://10.0.0.1",
+        "http://0.0.0.0:8090",
+        "http://localhost.example.com",
+        "http://localhost@example.com",
+        "https://user:password@graph.facebook.com",
+        "http://[::2]",
+    ] {
+        assert!(base_url(unsafe_url).unwrap_err().to_string().contains("whatsapp.base_url"), "{unsafe_url}");
+    }
+}
+
+#[test]
+fn what_cannot_reach_whatsapp_is_refused_by_name() {
+    for (name, value) in [
+        ("API_VERSION", "25"),
+        ("API_VERSION", "v25.0/me"),
+        ("MESSAGES_PATH", "messages"),
+        ("TEMPLATES_PATH", ""),
+        ("AUTH_HEADER", ""),
+        ("CONNECT_TIMEOUT_SECONDS", "9"),
+        ("TEMPLATE_SYNC_MINUTES", "0"),
+    ] {
+        let error = load(&[(&format!("WHATOTP_WHATSAPP__{name}"), value)]).unwrap_err().to_string();
+        assert!(error.contains(&format!("whatsapp.{}", name.to_lowercase())), "{name}={value}: {error}");
+    }
+}
+
+#[test]
+fn what_webhooks_need_is_named_and_never_shown() {
+    let (app_secret, verify_token) =
+        (("WHATOTP_WHATSAPP__APP_SECRET", "hunter2"), ("WHATOTP_WHATSAPP__VERIFY_TOKEN", "hunter3"));
+    let missing = |variables: &[(&str, &str)]| load(variables).unwrap().whatsapp.missing_for_webhooks();
+    assert_eq!(missing(&[verify_token]), Some("whatsapp.app_secret"));
+    assert_eq!(missing(&[app_secret]), Some("whatsapp.verify_token"));
+    assert_eq!(missing(&[app_secret, verify_token]), None);
+    let all = [app_secret, verify_token, ("WHATOTP_WHATSAPP__PREVIOUS_APP_SECRET", "hunter4"), SENDER[2]];
+    let variables = all.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let explained = explain(None, variables.into()).unwrap();
+    assert!(explained.iter().all(|one| !one.value.contains("hunter")), "{explained:?}");
+    assert_eq!(explained.iter().filter(|one| one.value == "[REDACTED]").count(), 4);
+}

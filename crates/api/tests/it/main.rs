@@ -5,6 +5,8 @@ mod browser;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod live;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod support;

@@ -5,6 +5,7 @@
 
 mod answer;
 mod client;
+mod deliveries;
 mod document;
 mod fakes;
 mod snapshot;
@@ -25,6 +26,7 @@ use whatotp_vault::{Keyring, MasterKeys};
 
 pub(crate) use answer::Answer;
 pub(crate) use client::Client;
+pub(crate) use deliveries::Deliveries;
 pub(crate) use document::{Operation, operations};
 pub(crate) use fakes::{Broken, Channel, Entropy, Idempotency, Wakeups};
 pub(crate) use snapshot::{SNAPSHOTS, redacted, snapshot};
@@ -51,6 +53,10 @@ pub(crate) struct TestApp {
     pub(crate) wakeups: Arc<Wakeups>,
     /// The way to the sandbox.
     pub(crate) channel: Arc<Channel>,
+    /// The way to WhatsApp.
+    pub(crate) live_channel: Arc<Channel>,
+    /// Where messages are kept.
+    pub(crate) deliveries: Arc<Deliveries>,
     /// The answers kept for repeated requests.
     pub(crate) idempotency: Arc<Idempotency>,
     /// Where random bytes come from.
@@ -69,7 +75,12 @@ impl TestApp {
 
     /// With the worker that delivers by itself.
     pub(crate) async fn with_worker() -> Self {
-        Self::built(&[], Server::start).await
+        Self::with_worker_and(&[]).await
+    }
+
+    /// With the worker, and these settings.
+    pub(crate) async fn with_worker_and(variables: &[(&str, &str)]) -> Self {
+        Self::built(variables, Server::start).await
     }
 
     /// With these settings, written as in the environment.
@@ -93,13 +104,17 @@ impl TestApp {
         let (clock, entropy) = (Arc::new(ManualClock::default()), Arc::new(Entropy::default()));
         let outside = Outside { clock: clock.clone(), entropy: entropy.clone() };
         let wired = wiring::application(&settings, Role::Own, &outside).await.unwrap();
-        let Ports { sandbox, idempotency, .. } = wired.ports().clone();
+        let Ports { sandbox, live_channel, idempotency, deliveries, .. } = wired.ports().clone();
         let wakeups = Arc::new(Wakeups::default());
-        let (channel, idempotency) = (Arc::new(Channel::new(sandbox)), Arc::new(Idempotency::new(idempotency)));
+        let (channel, live_channel) = (Arc::new(Channel::new(sandbox)), Arc::new(Channel::new(live_channel)));
+        let (idempotency, deliveries) =
+            (Arc::new(Idempotency::new(idempotency)), Arc::new(Deliveries::new(deliveries)));
         let ports = Ports {
             wakeups: wakeups.clone(),
             sandbox: channel.clone(),
+            live_channel: live_channel.clone(),
             idempotency: idempotency.clone(),
+            deliveries: deliveries.clone(),
             ..wired.ports().clone()
         };
         let keyring = Arc::new(Keyring::new(MasterKeys::load(&settings.master_key_file).unwrap()));
@@ -109,7 +124,20 @@ impl TestApp {
         let server = start(&settings, app.clone(), wiring::limiter(&settings, &outside)).unwrap();
         let api = Client::new(format!("http://{}", server.address())).with_key(first.key.expose());
         let account = first.account;
-        Self { api, clock, app, account, wakeups, channel, idempotency, entropy, server, directory }
+        Self {
+            api,
+            clock,
+            app,
+            account,
+            wakeups,
+            channel,
+            live_channel,
+            deliveries,
+            idempotency,
+            entropy,
+            server,
+            directory,
+        }
     }
 
     /// Calls with a new key of this account.

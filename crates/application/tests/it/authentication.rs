@@ -1,8 +1,7 @@
 use std::net::IpAddr;
 
-use whatotp_application::{Authenticated, NewKey};
+use whatotp_application::{Authenticated, NewKey, TemplateRef};
 use whatotp_domain::{ApiKey, ApiKeySecret, Mode, Scope, ScopeSet};
-use whatotp_ports::TemplateRef;
 use whatotp_testkit::SeededEntropy;
 use whatotp_testkit::fixtures::{an_account, at, home, just_before};
 use whatotp_vault::key_hash;

@@ -52,7 +52,7 @@ async fn a_code_stays_readable_when_its_session_is_over() {
 #[tokio::test]
 async fn live_messages_and_those_of_others_are_never_in_it() {
     let stage = Stage::with([accepted(), accepted()]).await;
-    let app = stage.but(|ports| ports.live_channel = Some(ports.sandbox.clone()));
+    let app = stage.but(|ports| ports.live_channel = ports.sandbox.clone());
     app.send_otp(a_send_of(whatotp_testkit::fixtures::other_mode())).await.unwrap();
     app.send_otp(a_send_of(whatotp_testkit::fixtures::other_account())).await.unwrap();
     assert!(inbox(&stage, InboxQuery::default()).await.is_empty());

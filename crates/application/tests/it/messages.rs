@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
-use whatotp_application::{MessageCanceled, MessageQuery, MessageSent, SendMessage};
+use whatotp_application::{MessageCanceled, MessageQuery, MessageSent, SendMessage, TemplateRef};
 use whatotp_domain::{
     DeliveryId, DeliveryStatus, Locale, MessageTemplate, MessageTtl, Metadata, TemplateBody, TemplateCategory,
-    TemplateId, TemplateStatus, Variables,
+    TemplateId, TemplateStatus, Translation, Variables,
 };
-use whatotp_ports::{TemplateRef, TemplateStore};
+use whatotp_ports::TemplateStore;
 use whatotp_testkit::START;
 use whatotp_testkit::fixtures::{ALICE, BOB, a_claim, a_template, at, home, other_mode};
 
@@ -77,9 +77,10 @@ async fn what_does_not_fit_the_template_is_not_stored() {
 #[tokio::test]
 async fn a_template_that_is_not_approved_is_not_sent() {
     let stage = Stage::with([]).await;
-    let translation = (Locale::parse("en").unwrap(), TemplateBody::parse("Hello").unwrap());
+    let approved = Translation::of_body(Locale::parse("en").unwrap(), TemplateBody::parse("Hello").unwrap());
+    let translation = Translation { status: TemplateStatus::Pending, ..approved };
     let (id, category) = (TemplateId::new(START, [9; 10]), TemplateCategory::Marketing);
-    let template = MessageTemplate::new(id, "news".to_owned(), category, TemplateStatus::Pending, vec![translation]);
+    let template = MessageTemplate::new(id, "news".to_owned(), category, vec![translation]);
     stage.store.insert_template(home(), template.unwrap()).await.unwrap();
     let variables = Variables::default();
     let command = SendMessage { template: TemplateRef::Id(id), variables, ..a_message(MessageTtl::DEFAULT) };

@@ -1,6 +1,6 @@
 //! What every test begins with: the use cases over a new store, and a channel with its lines learned by heart.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -10,8 +10,8 @@ use whatotp_domain::{
     Purpose, SessionId, Timestamp,
 };
 use whatotp_ports::{
-    AccountStore, Clock, Content, DeliveryFilter, DeliveryRecord, DeliveryStore, Entropy, MessageChannel,
-    MockMessageChannel, OutboundMessage, Polled, SendOutcome, SentMessage, SessionStore,
+    AccountStore, Clock, DeliveryFilter, DeliveryRecord, DeliveryStore, Entropy, MessageChannel, Polled,
+    ProviderMessageId, SendOutcome, SentMessage, SessionStore, Stopped,
 };
 use whatotp_storage::{SqliteSettings, SqliteStore};
 use whatotp_system::LocalWakeups;
@@ -19,63 +19,27 @@ use whatotp_testkit::fixtures::{ALICE, DAY, an_account, home};
 use whatotp_testkit::{ManualClock, SeededEntropy, test_keyring};
 use whatotp_vault::{Keyring, MasterKey, MasterKeys};
 
+use crate::fake_catalog::FakeCatalog;
+use crate::fake_channel::{FakeChannel, Outgoing};
+
 /// How long a worker keeps a delivery here.
 pub(crate) const LEASE: Duration = Duration::from_secs(60);
-
-/// A message as the channel got it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Handed {
-    pub(crate) delivery: DeliveryId,
-    pub(crate) to: String,
-    /// The code, or the name of the template.
-    pub(crate) says: String,
-    pub(crate) locale: Option<String>,
-    pub(crate) attempt: u32,
-    pub(crate) at: Timestamp,
-}
-
-/// Everything the channel got, in order.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Outgoing(Arc<Mutex<Vec<Handed>>>);
-
-impl Outgoing {
-    pub(crate) fn all(&self) -> Vec<Handed> {
-        self.0.lock().unwrap().clone()
-    }
-
-    pub(crate) fn last(&self) -> Handed {
-        self.all().pop().expect("a message was handed over")
-    }
-
-    fn note(&self, message: &OutboundMessage, at: Timestamp) {
-        let (says, locale) = match &message.content {
-            Content::Code { code, locale } => (code.expose().to_owned(), locale),
-            Content::Template { template, locale, .. } => (template.name().to_owned(), locale),
-        };
-        self.0.lock().unwrap().push(Handed {
-            delivery: message.delivery,
-            to: message.to.as_e164().to_owned(),
-            says,
-            locale: locale.as_ref().map(|locale| locale.as_str().to_owned()),
-            attempt: message.attempt,
-            at,
-        });
-    }
-}
 
 pub(crate) struct Stage {
     pub(crate) app: Application,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) outgoing: Outgoing,
-    _directory: TempDir,
+    pub(crate) catalog: Arc<FakeCatalog>,
+    /// Who everything here is done for, unless it says otherwise.
+    pub(crate) scope: AccountScope,
+    pub(crate) directory: TempDir,
 }
 
 impl Stage {
-    /// The channel answers like this, one by one, and is asked exactly so often: once more and the test fails, once
-    /// less too. It has nothing to tell when it is polled.
+    /// The channel of test mode answers like this, one by one, and is asked exactly so often.
     pub(crate) async fn with(outcomes: impl IntoIterator<Item = SendOutcome>) -> Self {
-        Self::with_reports(outcomes, |_sent, _now| Polled::default()).await
+        Self::in_test_mode(FakeChannel::answering(outcomes)).await
     }
 
     /// As [`Stage::with`], and the channel tells this when it is polled.
@@ -83,50 +47,36 @@ impl Stage {
         outcomes: impl IntoIterator<Item = SendOutcome>,
         reports: impl Fn(&SentMessage, Timestamp) -> Polled + Send + 'static,
     ) -> Self {
-        let outgoing = Outgoing::default();
-        let mut outcomes: Vec<SendOutcome> = outcomes.into_iter().collect();
-        outcomes.reverse();
-        let mut channel = MockMessageChannel::new();
-        let (times, seen) = (outcomes.len(), outgoing.clone());
-        channel.expect_send().times(times).returning(move |message, now| {
-            seen.note(message, now);
-            outcomes.pop().expect("as many answers as calls")
-        });
-        channel.expect_poll().returning(reports);
-        Self::on(Arc::new(channel), outgoing).await
+        Self::in_test_mode(FakeChannel::answering(outcomes).reporting(reports)).await
     }
 
-    /// Before any account was made, and with a channel that nobody may ask.
-    pub(crate) fn empty() -> Self {
-        Self::without_accounts(Arc::new(MockMessageChannel::new()), Outgoing::default())
-    }
-
-    async fn on(channel: Arc<dyn MessageChannel>, outgoing: Outgoing) -> Self {
-        let stage = Self::without_accounts(channel, outgoing);
+    async fn in_test_mode(sandbox: FakeChannel) -> Self {
+        let outgoing = sandbox.outgoing();
+        let live = FakeChannel::silent().that_needs_a_sender();
+        let stage = Self::without_accounts(Arc::new(live), Arc::new(sandbox), outgoing, home());
         stage.store.insert_account(an_account(1)).await.unwrap();
         stage
     }
 
-    fn without_accounts(channel: Arc<dyn MessageChannel>, outgoing: Outgoing) -> Self {
+    /// Before any account was made, and with channels that nobody may ask.
+    pub(crate) fn empty() -> Self {
+        let (live, sandbox) = (FakeChannel::silent(), FakeChannel::silent());
+        Self::without_accounts(Arc::new(live), Arc::new(sandbox), Outgoing::default(), home())
+    }
+
+    pub(crate) fn without_accounts(
+        live_channel: Arc<dyn MessageChannel>,
+        sandbox: Arc<dyn MessageChannel>,
+        outgoing: Outgoing,
+        scope: AccountScope,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::default());
-        let settings = SqliteSettings { create: true, ..SqliteSettings::new(directory.path().join("whatotp.db")) };
-        let store = Arc::new(SqliteStore::open(&settings, clock.now()).unwrap());
-        let ports = Ports {
-            clock: clock.clone(),
-            entropy: Arc::new(SeededEntropy::new(1)),
-            sessions: store.clone(),
-            deliveries: store.clone(),
-            idempotency: store.clone(),
-            accounts: store.clone(),
-            keys: store.clone(),
-            templates: store.clone(),
-            live_channel: None,
-            sandbox: channel,
-            wakeups: Arc::new(LocalWakeups::new()),
-        };
+        let store = open(&directory, clock.now());
+        let catalog = Arc::new(FakeCatalog::default());
+        let ports = ports(&store, &clock, &catalog, live_channel, sandbox);
         let app = Application::new(ports, Arc::new(test_keyring()), policy());
-        Self { app, clock, store, outgoing, _directory: directory }
+        Self { app, clock, store, outgoing, catalog, scope, directory }
     }
 
     /// The same use cases with these ports instead: `stage.but(|ports| ports.entropy = …)`.
@@ -151,6 +101,14 @@ impl Stage {
         self.but(|ports| ports.entropy = Arc::new(entropy))
     }
 
+    /// The same stage under another policy.
+    pub(crate) fn under(self, change: impl FnOnce(&mut Policy)) -> Self {
+        let mut policy = self.app.policy().clone();
+        change(&mut policy);
+        let app = Application::new(self.app.ports().clone(), Arc::new(test_keyring()), policy);
+        Self { app, ..self }
+    }
+
     /// So many seconds pass.
     pub(crate) fn pass(&self, seconds: u64) -> Timestamp {
         self.clock.advance(Duration::from_secs(seconds))
@@ -160,9 +118,9 @@ impl Stage {
         self.clock.now()
     }
 
-    /// Sends a code to Alice in test mode, and it works.
+    /// Sends a code to Alice, and it works.
     pub(crate) async fn send(&self) -> SessionView {
-        self.send_as(a_send()).await
+        self.send_as(a_send_of(self.scope)).await
     }
 
     pub(crate) async fn send_as(&self, command: SendOtp) -> SessionView {
@@ -173,11 +131,11 @@ impl Stage {
     }
 
     pub(crate) async fn verify(&self, id: SessionId, typed: &str) -> OtpVerified {
-        self.app.verify_otp(a_verify(id, typed)).await.unwrap()
+        self.app.verify_otp(VerifyOtp { scope: self.scope, ..a_verify(id, typed) }).await.unwrap()
     }
 
     pub(crate) async fn look(&self, id: SessionId) -> SessionView {
-        self.app.otp_status(home(), id).await.unwrap().expect("the session is there")
+        self.app.otp_status(self.scope, id).await.unwrap().expect("the session is there")
     }
 
     /// One round of the worker; returns how many deliveries it took.
@@ -190,19 +148,55 @@ impl Stage {
     }
 
     pub(crate) async fn delivery(&self, id: DeliveryId) -> DeliveryRecord {
-        self.store.find_delivery(home(), id).await.unwrap().expect("the delivery is there")
+        self.store.find_delivery(self.scope, id).await.unwrap().expect("the delivery is there")
     }
 
-    /// Every delivery of test mode.
+    /// Every delivery, newest first.
     pub(crate) async fn deliveries(&self) -> Vec<DeliveryRecord> {
         let filter = DeliveryFilter { limit: 100, ..DeliveryFilter::default() };
-        self.store.list_deliveries(home(), &filter).await.unwrap()
+        self.store.list_deliveries(self.scope, &filter).await.unwrap()
     }
 
     /// The status of a session's latest message.
     pub(crate) async fn way(&self, id: SessionId) -> DeliveryStatus {
-        self.store.find(home(), id).await.unwrap().expect("the session is there").1.status()
+        self.store.find(self.scope, id).await.unwrap().expect("the session is there").1.delivery.status()
     }
+
+    /// Which delivery has this id at the provider.
+    pub(crate) async fn known_as(&self, provider_message_id: &str) -> Option<DeliveryId> {
+        let message = test_keyring().message_index(provider_message_id);
+        self.store.find_by_message(&message).await.unwrap().map(|record| record.id)
+    }
+}
+
+pub(crate) fn ports(
+    store: &Arc<SqliteStore>,
+    clock: &Arc<ManualClock>,
+    catalog: &Arc<FakeCatalog>,
+    live_channel: Arc<dyn MessageChannel>,
+    sandbox: Arc<dyn MessageChannel>,
+) -> Ports {
+    Ports {
+        clock: clock.clone(),
+        entropy: Arc::new(SeededEntropy::new(1)),
+        sessions: store.clone(),
+        deliveries: store.clone(),
+        idempotency: store.clone(),
+        accounts: store.clone(),
+        keys: store.clone(),
+        templates: store.clone(),
+        senders: store.clone(),
+        events: store.clone(),
+        live_channel,
+        catalog: catalog.clone(),
+        sandbox,
+        wakeups: Arc::new(LocalWakeups::new()),
+    }
+}
+
+pub(crate) fn open(directory: &TempDir, now: Timestamp) -> Arc<SqliteStore> {
+    let settings = SqliteSettings { create: true, ..SqliteSettings::new(directory.path().join("whatotp.db")) };
+    Arc::new(SqliteStore::open(&settings, now).unwrap())
 }
 
 pub(crate) fn policy() -> Policy {
@@ -214,11 +208,13 @@ pub(crate) fn policy() -> Policy {
         lease: LEASE,
         channel_timeout: Duration::from_secs(9),
         unknown_wait: Duration::from_secs(10),
+        fallback_after: None,
         otp_send_margin: Duration::from_secs(30),
         claim_lease: Duration::from_secs(60),
         claim_lifetime: DAY,
         session_retention: Duration::from_secs(25 * 3600),
         delivery_retention: 30 * DAY,
+        event_retention: 90 * DAY,
     }
 }
 
@@ -254,15 +250,24 @@ pub(crate) fn a_verify(id: SessionId, typed: &str) -> VerifyOtp {
 }
 
 pub(crate) fn accepted() -> SendOutcome {
-    SendOutcome::Accepted { provider_message_id: "wamid.1".to_owned(), poll_at: None }
+    accepted_as("wamid.1")
+}
+
+pub(crate) fn accepted_as(provider_message_id: &str) -> SendOutcome {
+    let provider_message_id = ProviderMessageId(provider_message_id.to_owned());
+    SendOutcome::Accepted { provider_message_id, poll_at: None }
 }
 
 pub(crate) fn refused() -> SendOutcome {
     SendOutcome::Refused(an_error(131_026))
 }
 
+pub(crate) fn invalid() -> SendOutcome {
+    SendOutcome::Invalid(an_error(132_000))
+}
+
 pub(crate) fn unavailable() -> SendOutcome {
-    SendOutcome::Unavailable(an_error(2))
+    SendOutcome::Unavailable { error: an_error(2), stopped: Stopped::Nothing }
 }
 
 pub(crate) fn retry(after: Duration) -> SendOutcome {

@@ -1,7 +1,7 @@
 use whatotp_application::Swept;
 use whatotp_domain::MessageTtl;
-use whatotp_ports::SessionStore;
-use whatotp_testkit::fixtures::{a_claim, at, home, just_before};
+use whatotp_ports::{EventStore, SessionStore};
+use whatotp_testkit::fixtures::{a_claim, a_log_event, at, home, just_before};
 
 use crate::messages::queue;
 use crate::stage::{Stage, accepted};
@@ -45,6 +45,17 @@ async fn the_ledger_of_a_number_is_swept_when_no_limit_needs_it() {
     assert_eq!(stage.app.sweep().await.unwrap().ledgers, 0);
     stage.clock.set(just_after(at(DAY)));
     assert_eq!(stage.app.sweep().await.unwrap().ledgers, 1);
+}
+
+#[tokio::test]
+async fn an_event_is_swept_after_ninety_days() {
+    let stage = Stage::with([]).await;
+    stage.store.append_event(a_log_event("a sender", stage.now())).await.unwrap();
+    stage.clock.set(at(90 * DAY));
+    assert_eq!(stage.app.sweep().await.unwrap().events, 0);
+    stage.clock.set(just_after(at(90 * DAY)));
+    assert_eq!(stage.app.sweep().await.unwrap(), Swept { events: 1, ..Swept::default() });
+    assert!(stage.app.list_events(None, 10).await.unwrap().is_empty());
 }
 
 #[tokio::test]

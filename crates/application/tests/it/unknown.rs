@@ -106,8 +106,11 @@ async fn a_replay_that_is_refused_fails_the_session() {
     let session = stage.send().await.session.id;
     stage.clock.set(at(10));
     stage.deliver().await;
+    assert_eq!(stage.next_due().await, Some(at(10)), "what follows for its session is the next round's");
+    assert_eq!(stage.deliver().await, 1);
     let view = stage.look(session).await;
     assert_eq!((view.status, view.delivery.status()), (SessionStatus::Failed, DeliveryStatus::Failed));
+    assert_eq!(stage.next_due().await, None);
 }
 
 #[tokio::test]
@@ -138,6 +141,10 @@ struct Silent;
 
 #[async_trait]
 impl MessageChannel for Silent {
+    fn needs_sender(&self) -> bool {
+        false
+    }
+
     async fn send(&self, _message: &OutboundMessage, _now: Timestamp) -> SendOutcome {
         std::future::pending().await
     }

@@ -146,6 +146,10 @@ struct Slow {
 
 #[async_trait]
 impl MessageChannel for Slow {
+    fn needs_sender(&self) -> bool {
+        false
+    }
+
     async fn send(&self, _message: &OutboundMessage, _now: Timestamp) -> SendOutcome {
         let (clock, store) = self.away.lock().unwrap().take().expect("it is sent once");
         let now = clock.advance(LEASE);
@@ -172,7 +176,7 @@ async fn assert_the_other_has_the_word(stage: &Stage, other: &Mutex<Vec<ClaimedD
     assert!(taken.interrupted);
     let delivery = stage.delivery(taken.record.id).await;
     assert_eq!((delivery.delivery.status(), delivery.attempts), (DeliveryStatus::Queued, 0));
-    assert_eq!(delivery.provider_message_id, None);
+    assert_eq!(stage.known_as("wamid.1").await, None);
     let event = DeliveryEvent { status: DeliveryStatus::Sent, at: stage.now(), error: None };
     let progress = Progress { events: vec![event], ..Progress::default() };
     assert!(stage.store.progress(&taken.lease, progress).await.unwrap().is_some());

@@ -1,4 +1,4 @@
-use super::{TemplateError, VariableMismatch, Variables};
+use super::{TemplateError, Variables};
 use crate::template::variables::MAX_NAME_BYTES;
 
 /// WhatsApp's limit for a template's body and for what is filled in.
@@ -46,22 +46,15 @@ impl TemplateBody {
         &self.placeholders
     }
 
-    /// The text with every placeholder filled. Values are inserted once: braces in a value are only text.
-    pub fn render(&self, variables: &Variables) -> Result<String, VariableMismatch> {
-        self.check(variables)?;
+    /// The text with every placeholder filled; `None` when a value is missing. Values are inserted once: braces in a
+    /// value are only text.
+    #[must_use]
+    pub fn render(&self, variables: &Variables) -> Option<String> {
         let filled = self.parts.iter().map(|part| match part {
-            Part::Text(text) => text.as_str(),
-            // The check above found a value for each of them.
-            Part::Placeholder(name) => variables.get(name).unwrap_or_default(),
+            Part::Text(text) => Some(text.as_str()),
+            Part::Placeholder(name) => variables.get(name),
         });
-        Ok(filled.collect())
-    }
-
-    pub(super) fn check(&self, variables: &Variables) -> Result<(), VariableMismatch> {
-        let known = |name: &str| self.placeholders.iter().any(|placeholder| placeholder == name);
-        let missing: Vec<_> = self.placeholders.iter().filter(|name| variables.get(name).is_none()).cloned().collect();
-        let unexpected: Vec<_> = variables.names().filter(|name| !known(name)).map(str::to_owned).collect();
-        if missing.is_empty() && unexpected.is_empty() { Ok(()) } else { Err(VariableMismatch { missing, unexpected }) }
+        filled.collect()
     }
 }
 

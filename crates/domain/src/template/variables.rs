@@ -79,6 +79,14 @@ impl Variables {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// Whether they name exactly these placeholders.
+    pub fn check(&self, placeholders: &[String]) -> Result<(), VariableMismatch> {
+        let known = |name: &str| placeholders.iter().any(|placeholder| placeholder == name);
+        let missing: Vec<_> = placeholders.iter().filter(|name| self.get(name).is_none()).cloned().collect();
+        let unexpected: Vec<_> = self.names().filter(|name| !known(name)).map(str::to_owned).collect();
+        if missing.is_empty() && unexpected.is_empty() { Ok(()) } else { Err(VariableMismatch { missing, unexpected }) }
+    }
+
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

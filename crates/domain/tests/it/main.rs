@@ -4,3 +4,5 @@
 mod phone_vectors;
 #[cfg(test)]
 mod templates;
+#[cfg(test)]
+mod translations;

@@ -1,10 +1,10 @@
 use whatotp_domain::{Attempted, DeliveryStatus, SessionStatus};
-use whatotp_ports::{CancelSession, Lease, Progress, Resent};
+use whatotp_ports::{CancelSession, Lease, Resent};
 
 use super::Scene;
 use super::sessions::end_with;
 use crate::START;
-use crate::fixtures::{ALICE, BOB, LEASE, a_number, a_resend, a_session, an_event, at, free_to_send, home};
+use crate::fixtures::{ALICE, BOB, LEASE, a_number, a_resend, a_session, an_acceptance, at, free_to_send, home};
 
 pub async fn a_session_is_canceled_once(scene: Scene) {
     let record = scene.issue(a_session(ALICE).at(START)).await;
@@ -50,8 +50,8 @@ pub async fn canceling_a_session_cancels_what_is_still_queued_of_it(scene: Scene
     assert!(matches!(canceled, Some(CancelSession::Done(_))));
 
     assert_eq!(scene.delivery_status(record.delivery).await, DeliveryStatus::Canceled);
-    let (_, delivery) = scene.find(record.session.id).await.expect("the session is there");
-    assert_eq!(delivery.reached_at(DeliveryStatus::Canceled), Some(at(1)));
+    let sent = scene.sent(record.session.id).await;
+    assert_eq!(sent.delivery.reached_at(DeliveryStatus::Canceled), Some(at(1)));
     let due = scene.claim_one(at(1)).await;
     assert_eq!(due.record.id, other.delivery, "only the other session's message is still to be sent");
     assert_eq!(scene.claim(10, at(1).plus(LEASE)).await.len(), 1);
@@ -59,14 +59,7 @@ pub async fn canceling_a_session_cancels_what_is_still_queued_of_it(scene: Scene
 
 pub async fn canceling_a_session_takes_back_no_message_that_was_sent(scene: Scene) {
     let record = scene.issue(a_session(ALICE).limits(&free_to_send()).at(START)).await;
-    let accepted = Progress {
-        events: vec![an_event(DeliveryStatus::Accepted, at(1))],
-        provider_message_id: Some("wamid.1".to_owned()),
-        attempted: true,
-        in_doubt: false,
-        due_at: None,
-    };
-    scene.store.progress(&Lease::first(home(), record.delivery), accepted).await.unwrap().expect("the lease holds");
+    scene.progress(&Lease::first(home(), record.delivery), an_acceptance("wamid.1", at(1))).await;
     scene.store.cancel(home(), record.session.id, None, at(2)).await.unwrap();
     assert_eq!(scene.delivery_status(record.delivery).await, DeliveryStatus::Accepted);
 }

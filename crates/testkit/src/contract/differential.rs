@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 use whatotp_domain::{
-    Attempted, LedgerPolicy, LiveSession, NumberLedger, OtpPolicy, SendCap, SendRefused, SessionId, SessionStatus,
-    Timestamp,
+    Attempted, DeliveryStatus, LedgerPolicy, OtpPolicy, SendCap, SendRefused, SessionId, SessionStatus, Timestamp,
 };
-use whatotp_ports::{
-    Attempt, Before, CancelSession, Issued, NewSession, Resend, Resent, SessionRecord, Settled, Withdrawal,
-};
+use whatotp_ports::{Attempt, Before, CancelSession, Issued, Resend, Resent, SessionRecord, Settled, Withdrawal};
 
 use super::Scene;
-use super::sessions::live;
-use crate::fixtures::{SessionBuilder, a_number, a_resend, a_session, a_withdrawal, an_attempt, free_to_send, home};
+use super::model::{Model, story};
+use crate::fixtures::{
+    SessionBuilder, a_fallback, a_number, a_report, a_resend, a_session, a_withdrawal, an_attempt, free_to_send, home,
+    naming,
+};
 use crate::{START, SeededEntropy};
 
 const SCRIPTS: u64 = 300;
@@ -37,7 +37,7 @@ pub async fn random_scripts_go_as_the_rules_of_the_domain_say(scene: Scene) {
 }
 
 /// What the scripts must meet, or they would prove nothing.
-const OUTCOMES: [&str; 13] = [
+const OUTCOMES: [&str; 16] = [
     "issued",
     "superseded",
     "too soon",
@@ -51,14 +51,10 @@ const OUTCOMES: [&str; 13] = [
     "canceled",
     "failed",
     "withdrawn",
+    "reported",
+    "fell back",
+    "shows an earlier one",
 ];
-
-/// What a store must have stored.
-#[derive(Debug, Clone, Default)]
-struct Model {
-    sessions: HashMap<SessionId, SessionRecord>,
-    ledgers: HashMap<usize, NumberLedger>,
-}
 
 struct Script {
     scene: Scene,
@@ -93,12 +89,14 @@ impl Script {
 
     async fn run(mut self) -> Vec<&'static str> {
         for _ in 0..STEPS {
-            match self.dice.next_u64() % 16 {
+            match self.dice.next_u64() % 18 {
                 0..4 => self.issue().await,
                 4..10 => self.attempt().await,
                 10..12 => self.resend().await,
                 12 => self.cancel().await,
                 13 if self.dice.one_in(3) => self.fail().await,
+                14 => self.report().await,
+                15 => self.fall_back().await,
                 _ => {
                     let wait = self.dice.pick(&[1, 999, 1_000, 5_000, 29_999, 30_000, 60_000, 240_000, 600_000]);
                     self.now = self.now.plus(Duration::from_millis(wait));
@@ -212,11 +210,7 @@ impl Script {
     async fn cancel(&mut self) {
         let Some((id, _)) = self.some_session() else { return };
         let canceled = self.scene.store.cancel(home(), id, None, self.now).await.expect("cancel answers");
-        let now = self.now;
-        let expected = self.model.sessions.get_mut(&id).map(|record| match record.session.cancel(now) {
-            Ok(()) => CancelSession::Done(record.clone()),
-            Err(finished) => CancelSession::Finished(finished.0),
-        });
+        let expected = self.model.cancel(id, self.now);
         if matches!(canceled, Some(CancelSession::Done(_))) {
             self.outcomes.push("canceled");
         }
@@ -237,6 +231,42 @@ impl Script {
         self.compare_stored(id).await;
     }
 
+    /// The provider tells of one of a session's latest deliveries.
+    async fn report(&mut self) {
+        let Some((id, _)) = self.some_session() else { return };
+        let Some(latest) = self.model.sessions.get(&id).map(|record| record.delivery) else { return };
+        let delivery = self.dice.pick(&self.model.with_fallbacks(latest));
+        let status = self.dice.pick(&[DeliveryStatus::Sent, DeliveryStatus::Delivered, DeliveryStatus::Failed]);
+        let report = naming(delivery, &a_report("wamid.any", status, self.now));
+        let news = self.scene.report(vec![report.clone()], self.now).await;
+        let way = &mut self.model.deliveries.get_mut(&delivery).expect("the model has the delivery").way;
+        let before = story(way);
+        way.record(&report.event);
+        let is_news = story(way) != before;
+        self.same("report", &!news.is_empty(), &is_news);
+        self.outcomes.push("reported");
+        self.compare_stored(id).await;
+    }
+
+    async fn fall_back(&mut self) {
+        let Some((id, _)) = self.some_session() else { return };
+        let Some(record) = self.model.sessions.get(&id).cloned() else { return };
+        let chain = self.model.with_fallbacks(record.delivery);
+        if chain.len() > 4 {
+            return;
+        }
+        let (instead_of, new) = (self.dice.pick(&chain), a_fallback(&record, self.now));
+        let stored = self.scene.store.fall_back(home(), id, instead_of, new.clone(), self.now).await;
+        let expected = instead_of == record.delivery && record.session.status_at(self.now) == SessionStatus::Pending;
+        self.same("fall back", &stored.expect("fall_back answers"), &expected);
+        if expected {
+            self.model.add(&new, Some(instead_of), self.now);
+            self.model.sessions.get_mut(&id).expect("the model has the session").delivery = new.id;
+            self.outcomes.push("fell back");
+        }
+        self.compare_stored(id).await;
+    }
+
     /// One of the latest sessions, so that most steps meet one that is still open.
     fn some_session(&self) -> Option<(SessionId, usize)> {
         let latest = &self.issued[self.issued.len().saturating_sub(4)..];
@@ -244,8 +274,14 @@ impl Script {
     }
 
     async fn compare_stored(&mut self, id: SessionId) {
-        let found = self.scene.find(id).await.map(|(record, _)| self.as_of_now(record));
-        let expected = self.model.sessions.get(&id).cloned().map(|record| self.as_of_now(record));
+        let found = self.scene.find(id).await.map(|(record, sent)| (self.as_of_now(record), story(&sent.delivery)));
+        let expected = self.model.sessions.get(&id).cloned().map(|record| {
+            let shown = self.model.shown(record.delivery);
+            if shown != record.delivery {
+                self.outcomes.push("shows an earlier one");
+            }
+            (self.as_of_now(record), story(&self.model.deliveries[&shown].way))
+        });
         self.same("the stored session", &found, &expected);
     }
 
@@ -274,62 +310,6 @@ impl Script {
 
     fn fail_with(&self, what: &str) -> ! {
         panic!("script {}, {:?}:\n{}\n{what}", self.seed, self.limits, self.steps.join("\n"));
-    }
-}
-
-impl Model {
-    fn issue(&mut self, place: usize, new: &NewSession, now: Timestamp) -> Issued {
-        let ledger = self.ledgers.entry(place).or_default();
-        if let Err(refused) = ledger.may_send(&new.limits, now) {
-            return Issued::Refused(refused);
-        }
-        ledger.record_send(&new.limits, now);
-        let mut record = new.record.clone();
-        record.session.record_send(ledger.next_send_at(&new.limits, now));
-        let superseded = self.supersede(&record, now);
-        self.sessions.insert(record.session.id, record.clone());
-        Issued::Created { record: Box::new(record), superseded }
-    }
-
-    fn supersede(&mut self, by: &SessionRecord, now: Timestamp) -> Option<LiveSession> {
-        let mut same = self.sessions.values_mut().filter(|old| {
-            old.number == by.number && old.session.purpose == by.session.purpose && old.session.id != by.session.id
-        });
-        same.find_map(|old| {
-            let place = live(old);
-            old.session.supersede(now).is_ok().then_some(place)
-        })
-    }
-
-    fn settle(&mut self, id: SessionId, place: usize, matched: bool, limits: &LedgerPolicy, now: Timestamp) -> Settled {
-        let record = self.sessions.get_mut(&id).expect("the model has the session");
-        let ledger = self.ledgers.entry(place).or_default();
-        let attempted = record.session.attempt(matched, now);
-        match attempted {
-            Attempted::Verified => ledger.record_success(now),
-            Attempted::Wrong { .. } => ledger.record_failure(limits, now),
-            Attempted::Finished(_) => {}
-        }
-        Settled::Done(record.clone(), attempted)
-    }
-
-    fn resend(&mut self, place: usize, resend: &Resend, now: Timestamp) -> Resent {
-        let record = self.sessions.get_mut(&resend.session).expect("the model has the session");
-        let ledger = self.ledgers.entry(place).or_default();
-        match record.session.status_at(now) {
-            SessionStatus::Pending => {}
-            over => return Resent::Finished(over),
-        }
-        if record.session.sends_remaining() == 0 {
-            return Resent::NoSendsLeft;
-        }
-        if let Err(refused) = ledger.may_send(&resend.limits, now) {
-            return Resent::Refused(refused);
-        }
-        ledger.record_send(&resend.limits, now);
-        record.session.record_send(ledger.next_send_at(&resend.limits, now));
-        record.delivery = resend.delivery.id;
-        Resent::Stored(record.clone())
     }
 }
 

@@ -2,14 +2,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use whatotp_domain::{Delivery, DeliveryStatus};
-use whatotp_ports::{CancelDelivery, Lease, NewDelivery, Progress};
+use whatotp_ports::{CancelDelivery, Lease, NewDelivery, Progress, Via};
 
 use super::Scene;
 use super::scene::{assert_same_way, count, race};
 use crate::START;
 use crate::fixtures::{
-    ALICE, BOB, LEASE, a_message, a_number, a_resend, a_session, an_event, at, home, just_before, other_account,
-    other_mode,
+    ALICE, BOB, LEASE, a_message, a_number, a_resend, a_session, an_acceptance, an_event, at, home, just_before,
+    message_of, other_account, other_mode,
 };
 
 pub async fn a_message_is_due_at_once(scene: Scene) {
@@ -71,15 +71,10 @@ pub async fn a_worker_whose_lease_was_given_to_another_cannot_write(scene: Scene
     let new = scene.claim_one(START.plus(LEASE)).await.lease;
     let before = scene.delivery(id).await;
 
-    let late = Progress {
-        events: vec![an_event(DeliveryStatus::Failed, at(1))],
-        provider_message_id: Some("wamid.late".to_owned()),
-        attempted: true,
-        in_doubt: false,
-        due_at: None,
-    };
+    let late = Progress { events: vec![an_event(DeliveryStatus::Failed, at(1))], ..an_acceptance("wamid.late", at(1)) };
     assert_eq!(scene.store.progress(&old, late).await.unwrap(), None);
     assert_eq!(scene.delivery(id).await, before, "nothing was written");
+    assert_eq!(scene.store.find_by_message(&message_of("wamid.late")).await.unwrap(), None);
     assert_eq!(scene.store.next_due().await.unwrap(), Some(START.plus(2 * LEASE)), "nor is the other's lease ended");
 
     let accepted = Progress { events: vec![an_event(DeliveryStatus::Accepted, at(61))], ..Progress::default() };
@@ -187,15 +182,19 @@ pub async fn of_racing_reports_under_one_lease_one_is_written(scene: Scene) {
     let lease = scene.claim_one(START).await.lease;
     let reports = race((0..20).map(|n| {
         let store = Arc::clone(&scene.store);
-        let provider_message_id = Some(format!("wamid.{n}"));
-        let progress = Progress { provider_message_id, attempted: true, ..Progress::default() };
+        let via = Some(Via { route: n, sender: None });
+        let progress = Progress { via, ..an_acceptance(&format!("wamid.{n}"), at(1)) };
         async move { store.progress(&lease, progress).await.expect("progress answers") }
     }))
     .await;
-    let written: Vec<usize> = (0..20).filter(|n| reports[*n].is_some()).collect();
+    let written: Vec<u32> = (0_u32..).zip(&reports).filter_map(|(n, report)| report.as_ref().map(|_| n)).collect();
     assert_eq!(written.len(), 1, "{written:?}");
     let stored = scene.delivery(id).await;
-    assert_eq!((stored.attempts, stored.provider_message_id), (1, Some(format!("wamid.{}", written[0]))));
+    assert_eq!((stored.attempts, stored.route), (1, written[0]));
+    for n in 0..20 {
+        let found = scene.store.find_by_message(&message_of(&format!("wamid.{n}"))).await.unwrap();
+        assert_eq!(found.is_some(), n == written[0]);
+    }
 }
 
 pub async fn a_worker_and_a_cancellation_race_for_one_message(scene: Scene) {

@@ -4,8 +4,8 @@ use whatotp_ports::{DeliveryFilter, DeliveryKind, NewDelivery, Progress};
 use super::Scene;
 use crate::START;
 use crate::fixtures::{
-    ALICE, BOB, a_message, a_number, a_session, an_event, at, free_to_send, home, index_of, just_before, other_account,
-    other_mode,
+    ALICE, BOB, a_message, a_number, a_session, an_acceptance, an_event, at, free_to_send, home, index_of, just_before,
+    other_account, other_mode,
 };
 
 pub async fn deliveries_are_listed_newest_first_page_by_page(scene: Scene) {
@@ -50,14 +50,8 @@ pub async fn a_list_holds_the_deliveries_of_its_scope_only(scene: Scene) {
 pub async fn a_listed_delivery_is_the_stored_one(scene: Scene) {
     let id = scene.enqueue(a_message(ALICE, START)).await;
     let claimed = scene.claim_one(START).await;
-    let progress = Progress {
-        events: vec![an_event(DeliveryStatus::Failed, at(1))],
-        provider_message_id: Some("wamid.1".to_owned()),
-        attempted: true,
-        in_doubt: false,
-        due_at: None,
-    };
-    scene.store.progress(&claimed.lease, progress).await.unwrap().expect("the lease holds");
+    let failed = vec![an_event(DeliveryStatus::Failed, at(1))];
+    scene.progress(&claimed.lease, Progress { events: failed, ..an_acceptance("wamid.1", at(1)) }).await;
     let filter = DeliveryFilter { limit: 1, ..DeliveryFilter::default() };
     let listed = scene.store.list_deliveries(home(), &filter).await.unwrap();
     assert_eq!(listed, [scene.delivery(id).await]);

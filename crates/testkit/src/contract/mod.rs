@@ -12,12 +12,17 @@ mod attempts;
 mod cancellation;
 mod deliveries;
 mod differential;
+mod events;
+mod fallbacks;
 mod idempotency;
 mod leases;
 mod listing;
+mod model;
 mod races;
+mod reports;
 mod robustness;
 mod scene;
+mod senders;
 mod sends;
 mod sessions;
 mod templates;
@@ -28,12 +33,16 @@ pub use attempts::*;
 pub use cancellation::*;
 pub use deliveries::*;
 pub use differential::*;
+pub use events::*;
+pub use fallbacks::*;
 pub use idempotency::*;
 pub use leases::*;
 pub use listing::*;
 pub use races::*;
+pub use reports::*;
 pub use robustness::*;
 pub use scene::{Scene, Store};
+pub use senders::*;
 pub use sends::*;
 pub use sessions::*;
 pub use templates::*;
@@ -172,8 +181,45 @@ macro_rules! store_contract {
             a_revoked_key_is_still_found_and_keeps_its_first_moment
             a_template_is_found_by_id_and_by_name_in_its_scope_only
             templates_of_every_sort_come_back_as_they_were
-            a_name_is_given_once_in_a_scope
+            a_name_is_given_once_in_a_scope_and_business_account
+            a_template_that_is_put_takes_the_place_of_its_name_and_keeps_the_id
             templates_are_listed_newest_first_page_by_page
+            a_report_that_names_its_delivery_is_merged
+            a_report_is_joined_by_the_providers_id
+            what_a_report_names_comes_before_the_providers_id
+            a_report_that_comes_before_the_id_is_told_waits_for_it
+            a_report_tells_the_id_that_no_answer_told
+            a_report_on_what_is_not_there_does_no_harm
+            what_is_told_again_is_no_news
+            a_batch_tells_of_each_delivery_once_as_it_then_is
+            a_code_that_failed_is_due_at_once_and_a_message_that_failed_is_not
+            what_has_arrived_is_due_no_more
+            a_report_leaves_a_lease_alone
+            a_delivery_is_found_by_the_ids_it_has_at_the_provider
+            an_id_is_known_for_a_month
+            a_purged_delivery_is_forgotten_with_its_id
+            reports_that_wait_in_vain_are_purged
+            in_whatever_order_reports_come_the_way_is_the_same
+            racing_reports_and_the_answer_they_wait_for_all_arrive
+            a_fallback_is_a_delivery_and_no_resend
+            a_session_falls_back_from_its_latest_delivery_only
+            a_session_that_is_over_does_not_fall_back
+            a_session_shows_the_most_promising_of_a_delivery_and_its_fallbacks
+            a_session_shows_nothing_from_before_its_latest_resend
+            canceling_a_session_cancels_its_fallbacks_too
+            a_session_fails_however_many_fallbacks_its_only_message_had
+            a_fallback_is_not_withdrawn_but_a_resend_after_it_is
+            of_racing_fallbacks_one_is_stored
+            senders_come_back_as_they_were_oldest_first
+            a_sender_that_is_put_again_keeps_its_age_and_its_quality
+            the_quality_of_a_sender_is_written_down_and_the_one_before_told
+            an_account_uses_its_senders_in_the_order_it_was_told
+            a_route_to_what_does_not_exist_changes_nothing
+            a_sender_that_is_removed_is_taken_from_every_account
+            events_of_every_kind_come_back_as_they_were
+            events_are_listed_page_by_page
+            an_event_that_is_told_twice_is_stored_once
+            old_events_are_purged
             two_hundred_calls_at_once_all_answer
             a_caller_that_goes_away_leaves_the_store_working
             an_aborted_task_leaves_the_store_working

@@ -7,20 +7,37 @@ use whatotp_domain::{
     Attempted, Delivery, DeliveryId, DeliveryStatus, LiveSession, SendRefused, SessionId, SessionStatus, Timestamp,
 };
 use whatotp_ports::{
-    AccountStore, ApiKeyStore, Claim, ClaimedDelivery, DeliveryRecord, DeliveryStore, Enqueued, IdempotencyStore,
-    Issued, NewDelivery, NewSession, Prior, Resend, Resent, SessionRecord, SessionStore, Settled, TemplateStore,
+    AccountStore, ApiKeyStore, Claim, ClaimedDelivery, DeliveryRecord, DeliveryStore, Enqueued, EventStore,
+    IdempotencyStore, Issued, Lease, NewDelivery, NewSession, Prior, Progress, Report, Reported, Resend, Resent,
+    SenderStore, Sent, SessionRecord, SessionStore, Settled, TemplateStore,
 };
 
 use crate::fixtures::{LEASE, an_account, an_attempt, home};
 
 /// Everything that is stored.
 pub trait Store:
-    SessionStore + DeliveryStore + IdempotencyStore + AccountStore + ApiKeyStore + TemplateStore + 'static
+    SessionStore
+    + DeliveryStore
+    + IdempotencyStore
+    + AccountStore
+    + ApiKeyStore
+    + TemplateStore
+    + SenderStore
+    + EventStore
+    + 'static
 {
 }
 
 impl<S> Store for S where
-    S: SessionStore + DeliveryStore + IdempotencyStore + AccountStore + ApiKeyStore + TemplateStore + 'static
+    S: SessionStore
+        + DeliveryStore
+        + IdempotencyStore
+        + AccountStore
+        + ApiKeyStore
+        + TemplateStore
+        + SenderStore
+        + EventStore
+        + 'static
 {
 }
 
@@ -92,7 +109,7 @@ impl Scene {
         assert_eq!(self.attempt(record, true, now).await, Attempted::Verified);
     }
 
-    pub(super) async fn find(&self, id: SessionId) -> Option<(SessionRecord, Delivery)> {
+    pub(super) async fn find(&self, id: SessionId) -> Option<(SessionRecord, Sent)> {
         self.store.find(home(), id).await.expect("find answers")
     }
 
@@ -121,6 +138,20 @@ impl Scene {
         let mut claimed = self.claim(10, now).await;
         assert_eq!(claimed.len(), 1, "one delivery is due at {now}: {claimed:?}");
         claimed.remove(0)
+    }
+
+    /// Ends a lease that holds.
+    pub(super) async fn progress(&self, lease: &Lease, progress: Progress) -> Delivery {
+        self.store.progress(lease, progress).await.expect("progress answers").expect("the lease holds")
+    }
+
+    pub(super) async fn report(&self, reports: Vec<Report>, now: Timestamp) -> Vec<Reported> {
+        self.store.record_reports(reports, now).await.expect("record_reports answers")
+    }
+
+    /// How far a session's code has come, and who sends it.
+    pub(super) async fn sent(&self, id: SessionId) -> Sent {
+        self.find(id).await.expect("the session is there").1
     }
 
     pub(super) async fn find_delivery(&self, id: DeliveryId) -> Option<DeliveryRecord> {

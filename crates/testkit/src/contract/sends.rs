@@ -82,10 +82,10 @@ pub async fn a_resend_is_one_more_delivery_of_the_same_session(scene: Scene) {
     expected.session.record_send(at(90));
 
     assert_eq!(scene.resend(resend).await, expected);
-    let (found, delivery) = scene.find(record.session.id).await.expect("the session is there");
+    let (found, sent) = scene.find(record.session.id).await.expect("the session is there");
     assert_eq!(found, expected, "attempts and expiry stay, the latest delivery is the new one");
     assert_eq!((found.session.sends, found.session.expires_at), (2, record.session.expires_at));
-    assert_eq!(delivery.reached_at(DeliveryStatus::Queued), Some(at(30)));
+    assert_eq!(sent.delivery.reached_at(DeliveryStatus::Queued), Some(at(30)));
     let stored = scene.delivery(expected.delivery).await;
     assert_eq!(stored.kind, DeliveryKind::Otp(record.session.id));
     assert!(scene.find_delivery(record.delivery).await.is_some(), "the first delivery is still known");

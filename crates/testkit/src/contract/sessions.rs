@@ -17,10 +17,10 @@ pub async fn an_issued_session_is_found_with_everything_in_it(scene: Scene) {
     assert_eq!(record, expected, "its first message is counted, and the next one allowed after the first cooldown");
     assert_eq!(superseded, None);
 
-    let (found, delivery) = scene.find(record.session.id).await.expect("the session is there");
+    let (found, sent) = scene.find(record.session.id).await.expect("the session is there");
     assert_eq!(found, expected);
-    assert_eq!(delivery.status(), DeliveryStatus::Queued);
-    assert_eq!(delivery.reached_at(DeliveryStatus::Queued), Some(START));
+    assert_eq!((sent.delivery.status(), sent.sender), (DeliveryStatus::Queued, None));
+    assert_eq!(sent.delivery.reached_at(DeliveryStatus::Queued), Some(START));
 
     let stored = scene.delivery(new.delivery.id).await;
     let fields = (stored.id, stored.scope, stored.kind, stored.recipient, stored.number, stored.locale);
@@ -28,7 +28,7 @@ pub async fn an_issued_session_is_found_with_everything_in_it(scene: Scene) {
     assert_eq!(fields, (new.id, new.scope, new.kind, new.recipient, new.number, new.locale));
     assert_eq!((stored.created_at, stored.expires_at), (new.created_at, new.expires_at));
     assert_eq!((stored.variables, stored.metadata, stored.attempts), (None, None, 0));
-    assert_eq!(stored.provider_message_id, None);
+    assert_eq!((stored.route, stored.fallback, stored.sender), (new.route, false, None));
 }
 
 pub async fn a_session_without_metadata_comes_back_without(scene: Scene) {
@@ -75,9 +75,9 @@ pub async fn nobody_else_can_see_or_change_a_session(scene: Scene) {
         let withdrawal = Withdrawal { scope: stranger, ..a_withdrawal(&record, Before::NoSession(None)) };
         store.withdraw(withdrawal, now).await.unwrap();
 
-        let (found, delivery) = scene.find(id).await.expect("the session is there");
+        let (found, sent) = scene.find(id).await.expect("the session is there");
         assert_eq!(found, record, "nothing of it has changed");
-        assert_eq!(delivery.status(), DeliveryStatus::Queued);
+        assert_eq!(sent.delivery.status(), DeliveryStatus::Queued);
     }
     // The number was not charged for them either: its next message is due as if they had never asked.
     let next = scene.issue(a_session(ALICE).at(at(31))).await;

@@ -27,6 +27,21 @@ fn a_new_key_on_top_changes_no_index() {
     assert_eq!(before.global_index(&number), after.global_index(&number));
     assert_eq!(before.index_kid(), after.index_kid());
     assert_ne!(ring(&["b"]).blind_index(scope, &number), before.blind_index(scope, &number));
+    // Nor is a report lost that comes after a rotation.
+    assert_eq!(before.message_index("wamid.1"), after.message_index("wamid.1"));
+    assert_ne!(ring(&["b"]).message_index("wamid.1"), before.message_index("wamid.1"));
+}
+
+#[test]
+fn a_message_and_a_number_of_the_same_letters_have_nothing_in_common() {
+    let ring = ring(&["a"]);
+    let text = "+4915112345678";
+    let message = *ring.message_index(text).as_bytes();
+    let indexes = [ring.global_index(&number(text)), ring.blind_index(scope(1, Mode::Live), &number(text))];
+    for index in indexes {
+        assert_ne!(*index.as_bytes(), message);
+    }
+    assert_ne!(ring.message_index("wamid.1"), ring.message_index("wamid.2"));
 }
 
 #[test]
@@ -34,4 +49,9 @@ fn the_tag_and_debug_show_the_beginning_only() {
     let index = ring(&["a"]).global_index(&number("+4915112345678"));
     assert_eq!(index.tag(), index.to_hex()[..8]);
     assert_eq!(format!("{index:?}"), format!("BlindIndex({}…)", &index.to_hex()[..4]));
+    let message = format!("{:?}", ring(&["a"]).message_index("wamid.1"));
+    assert!(
+        message.starts_with("MessageIndex(") && message.ends_with("…)") && message.chars().count() == 19,
+        "{message}"
+    );
 }

@@ -43,4 +43,15 @@ fn a_new_key_on_top_forgets_no_request() {
         before.idempotency_key_hash(here, ROUTE, "order-42"),
         after.idempotency_key_hash(here, ROUTE, "order-42")
     );
+    assert_eq!(before.event_fingerprint(&["a"]), after.event_fingerprint(&["a"]), "nor is news told twice");
+}
+
+#[test]
+fn an_event_is_told_apart_by_every_part() {
+    let ring = ring(&["a"]);
+    let parts: [&[&str]; 6] =
+        [&[], &[""], &["paused", "en"], &["en", "paused"], &["pause", "den"], &["paused", "en", ""]];
+    let prints: std::collections::HashSet<_> = parts.iter().map(|parts| ring.event_fingerprint(parts)).collect();
+    assert_eq!(prints.len(), parts.len());
+    assert_eq!(ring.event_fingerprint(parts[2]), ring.event_fingerprint(&["paused", "en"]));
 }

@@ -3,7 +3,7 @@
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use whatotp_domain::{AccountId, AccountScope, Mode, SessionId};
-use whatotp_vault::{BlindIndex, Keyring, Place, ReceiptClaims};
+use whatotp_vault::{BlindIndex, Keyring, MessageIndex, Place, ReceiptClaims};
 
 use crate::support::{NOW, hex, kid_of, length, number, ring, unhex};
 
@@ -37,6 +37,22 @@ fn blind_indexes() {
 }
 
 #[test]
+fn a_message_index() {
+    let (ring, ..) = fixed();
+    let index = ring.message_index("wamid.HBgNNDkxNTExMjM0NTY3OBUCABEYEjNBNzY=");
+    assert_eq!(hex(index.as_bytes()), "b9721352523a6d924d521991abf3977f9866f8def50e9f4684db45fcec1cef42");
+}
+
+#[test]
+fn an_event_fingerprint() {
+    let (ring, ..) = fixed();
+    assert_eq!(
+        hex(&ring.event_fingerprint(&["template_paused", "login_code", "en"])),
+        "564e5a508fa255ea1543c2ef733bef754f4c923f5ee6f19fd6285dce4296b38e"
+    );
+}
+
+#[test]
 fn idempotency() {
     let (ring, scope, _) = fixed();
     assert_eq!(
@@ -52,7 +68,7 @@ fn idempotency() {
 #[test]
 fn a_sealed_value() {
     let (ring, scope, session) = fixed();
-    let place = Place { scope, table: "deliveries", column: "recipient", row: &session.to_bytes() };
+    let place = Place { scope: Some(scope), table: "deliveries", column: "recipient", row: &session.to_bytes() };
     let nonce = std::array::from_fn(|at| u8::try_from(at).unwrap());
     let expected = "0176296572000102030405060708090a0b0c0d0e0f1011121314151617\
                     4c3af949b42fe995f9ef64feba91382fd63092ed70a4946e8c98d810fe61";
@@ -60,6 +76,18 @@ fn a_sealed_value() {
     assert_eq!(hex(sealed.as_bytes()), expected);
     assert_eq!(ring.open(&place, &sealed).unwrap().as_slice(), b"+4915112345678");
     assert_eq!(unhex(expected).len(), 1 + 4 + 24 + 14 + 16);
+}
+
+#[test]
+fn a_sealed_value_of_the_installation() {
+    let (ring, ..) = fixed();
+    let place = Place { scope: None, table: "senders", column: "access_token", row: b"106540352242922" };
+    let nonce = std::array::from_fn(|at| u8::try_from(at).unwrap());
+    let expected = "0176296572000102030405060708090a0b0c0d0e0f1011121314151617\
+                    224f813fac7ff5d3a5b034a63af4e403e6695fdbf519221f4c3e2e92";
+    let sealed = ring.seal(&place, b"EAAG-a-token", nonce);
+    assert_eq!(hex(sealed.as_bytes()), expected);
+    assert_eq!(ring.open(&place, &sealed).unwrap().as_slice(), b"EAAG-a-token");
 }
 
 #[test]
@@ -92,4 +120,6 @@ fn a_receipt() {
 fn a_stored_blind_index_reads_back() {
     let index = BlindIndex::from_bytes([7; 32]);
     assert_eq!(BlindIndex::from_bytes(*index.as_bytes()), index);
+    let index = MessageIndex::from_bytes([7; 32]);
+    assert_eq!(MessageIndex::from_bytes(*index.as_bytes()), index);
 }

@@ -7,7 +7,7 @@ use crate::support::{kid_of, ring, scope};
 const VALUE: &[u8] = b"+4915112345678";
 
 fn here() -> Place<'static> {
-    Place { scope: scope(1, Mode::Live), table: "deliveries", column: "recipient", row: b"row 1" }
+    Place { scope: Some(scope(1, Mode::Live)), table: "deliveries", column: "recipient", row: b"row 1" }
 }
 
 fn sealed(ring: &Keyring) -> Sealed {
@@ -26,11 +26,24 @@ fn a_value_opens_only_in_its_own_place() {
         Place { table: "tickets", ..here() },
         // The same letters, cut elsewhere.
         Place { table: "deliveriesr", column: "ecipient", ..here() },
-        Place { scope: scope(2, Mode::Live), ..here() },
-        Place { scope: scope(1, Mode::Test), ..here() },
+        Place { scope: None, ..here() },
+        Place { scope: Some(scope(2, Mode::Live)), ..here() },
+        Place { scope: Some(scope(1, Mode::Test)), ..here() },
     ];
     for place in elsewhere {
         assert_eq!(ring.open(&place, &sealed), Err(OpenError::Corrupt), "{place:?}");
+    }
+}
+
+#[test]
+fn a_value_of_the_installation_is_no_accounts() {
+    let ring = ring(&["a"]);
+    let place = Place { scope: None, ..here() };
+    let sealed = ring.seal(&place, VALUE, [9; 24]);
+    assert_eq!(ring.open(&place, &sealed).unwrap().as_slice(), VALUE);
+    for mode in [Mode::Live, Mode::Test] {
+        let theirs = Place { scope: Some(scope(1, mode)), ..here() };
+        assert_eq!(ring.open(&theirs, &sealed), Err(OpenError::Corrupt));
     }
 }
 

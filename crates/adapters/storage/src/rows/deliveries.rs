@@ -1,15 +1,15 @@
 use diesel::prelude::*;
 use whatotp_domain::{
-    Delivery, DeliveryError, DeliveryEvent, DeliveryId, DeliveryStatus, Locale, SessionId, TemplateId, Timestamp,
+    Delivery, DeliveryEvent, DeliveryId, DeliveryStatus, Locale, SenderId, SessionId, TemplateId, Timestamp,
 };
 use whatotp_ports::{ClaimedDelivery, DeliveryKind, DeliveryRecord, Lease, NewDelivery};
 use whatotp_vault::{BlindIndex, Sealed};
 
-use super::{InColumn, Read, ScopeColumns, Unreadable, hash, scope, unix_ms};
+use super::{InColumn, Read, ScopeColumns, Unreadable, error, error_columns, hash, scope, sender, unix_ms};
 use crate::schema::deliveries;
 
 /// The columns that tell how far a delivery has come.
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[derive(Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = deliveries, treat_none_as_default_value = false, treat_none_as_null = true)]
 pub(crate) struct WayRow {
     pub(crate) status: String,
@@ -30,7 +30,7 @@ pub(crate) struct WayRow {
 impl WayRow {
     pub(crate) fn new(delivery: &Delivery) -> Self {
         let at = |status| unix_ms(delivery.reached_at(status));
-        let error = delivery.error().cloned();
+        let (error_code, error_title, error_detail) = error_columns(delivery.error());
         Self {
             status: delivery.status().as_str().to_owned(),
             queued_at: at(DeliveryStatus::Queued),
@@ -42,19 +42,14 @@ impl WayRow {
             failed_at: at(DeliveryStatus::Failed),
             delivered_at: at(DeliveryStatus::Delivered),
             read_at: at(DeliveryStatus::Read),
-            error_code: error.as_ref().map(|error| error.code.into()),
-            error_title: error.as_ref().map(|error| error.title.clone()),
-            error_detail: error.map(|error| error.detail),
+            error_code,
+            error_title,
+            error_detail,
         }
     }
 
     pub(crate) fn read(self) -> Read<Delivery> {
-        let error = match (self.error_code, self.error_title, self.error_detail) {
-            (Some(code), Some(title), Some(detail)) => {
-                Some(DeliveryError { code: code.try_into().in_column("deliveries.error_code")?, title, detail })
-            }
-            _ => None,
-        };
+        let error = error((self.error_code, self.error_title, self.error_detail))?;
         let reached = [
             (DeliveryStatus::Queued, self.queued_at),
             (DeliveryStatus::Unknown, self.unknown_at),
@@ -70,6 +65,26 @@ impl WayRow {
             let error = error.clone().filter(|_| status == DeliveryStatus::Failed);
             Some(DeliveryEvent { status, at: Timestamp::from_unix_ms(at?), error })
         })))
+    }
+}
+
+/// What a new delivery comes after.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum After {
+    /// Nothing: it is the first of its session, or a message.
+    Nothing,
+    /// The session's delivery before it, of which it is a repetition.
+    Sent(DeliveryId),
+    /// The session's delivery before it, which has not arrived, and for which it steps in.
+    Undelivered(DeliveryId),
+}
+
+impl After {
+    const fn previous(self) -> Option<DeliveryId> {
+        match self {
+            Self::Nothing => None,
+            Self::Sent(id) | Self::Undelivered(id) => Some(id),
+        }
     }
 }
 
@@ -89,7 +104,9 @@ pub(crate) struct DeliveryRow {
     pub(crate) locale: Option<String>,
     #[diesel(embed)]
     pub(crate) way: WayRow,
-    pub(crate) provider_message_id: Option<String>,
+    pub(crate) route: i64,
+    pub(crate) sender_id: Option<String>,
+    pub(crate) fallback: i32,
     pub(crate) attempts: i64,
     pub(crate) in_doubt: i64,
     pub(crate) lease_token: i64,
@@ -100,8 +117,8 @@ pub(crate) struct DeliveryRow {
 }
 
 impl DeliveryRow {
-    /// A delivery that is stored at `now`; `previous` is the session's delivery before it.
-    pub(crate) fn new(new: &NewDelivery, previous: Option<DeliveryId>, now: Timestamp) -> Self {
+    /// A delivery that is stored at `now`.
+    pub(crate) fn new(new: &NewDelivery, after: After, now: Timestamp) -> Self {
         let ScopeColumns { account, mode } = new.scope.into();
         let (session, template) = match new.kind {
             DeliveryKind::Otp(session) => (Some(session.to_string()), None),
@@ -113,14 +130,16 @@ impl DeliveryRow {
             mode: mode.to_owned(),
             session_id: session,
             template_id: template,
-            previous_id: previous.map(|id| id.to_string()),
+            previous_id: after.previous().map(|id| id.to_string()),
             recipient: new.recipient.as_bytes().to_vec(),
             number: new.number.as_bytes().to_vec(),
             variables: new.variables.as_ref().map(|sealed| sealed.as_bytes().to_vec()),
             metadata: new.metadata.as_ref().map(|sealed| sealed.as_bytes().to_vec()),
             locale: new.locale.as_ref().map(|locale| locale.as_str().to_owned()),
             way: WayRow::new(&Delivery::queued(now)),
-            provider_message_id: None,
+            route: new.route.into(),
+            sender_id: None,
+            fallback: matches!(after, After::Undelivered(_)).into(),
             attempts: 0,
             in_doubt: 0,
             // `Lease::first` says that the first lease has token 1.
@@ -133,13 +152,7 @@ impl DeliveryRow {
     }
 
     pub(crate) fn read(self) -> Read<DeliveryRecord> {
-        let kind = match (&self.session_id, &self.template_id) {
-            (Some(session), None) => DeliveryKind::Otp(SessionId::parse(session).in_column("deliveries.session_id")?),
-            (None, Some(template)) => {
-                DeliveryKind::Message(TemplateId::parse(template).in_column("deliveries.template_id")?)
-            }
-            _ => return Err(Unreadable("deliveries.session_id")),
-        };
+        let kind = kind(self.session_id.as_deref(), self.template_id.as_deref())?;
         let locale = self.locale.map(|locale| Locale::parse(&locale).in_column("deliveries.locale"));
         Ok(DeliveryRecord {
             id: DeliveryId::parse(&self.id).in_column("deliveries.id")?,
@@ -151,7 +164,9 @@ impl DeliveryRow {
             metadata: self.metadata.map(Sealed::from_bytes),
             locale: locale.transpose()?,
             delivery: self.way.read()?,
-            provider_message_id: self.provider_message_id,
+            route: self.route.try_into().in_column("deliveries.route")?,
+            fallback: self.fallback != 0,
+            sender: sender(self.sender_id.as_deref())?,
             attempts: self.attempts.try_into().in_column("deliveries.attempts")?,
             in_doubt: self.in_doubt.try_into().in_column("deliveries.in_doubt")?,
             created_at: Timestamp::from_unix_ms(self.created_at),
@@ -167,18 +182,72 @@ impl DeliveryRow {
         Ok(ClaimedDelivery { record, lease, interrupted })
     }
 
+    pub(crate) const fn next_token(&self) -> i64 {
+        self.lease_token.saturating_add(1)
+    }
+
+    /// Whether nobody but the caller that stored it can have given it to the provider. (A fallback is nobody's: the
+    /// delivery before it went out.)
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.way.status == DeliveryStatus::Queued.as_str() && self.lease_token <= 1 && self.fallback == 0
+    }
+}
+
+/// One step on the way back through a session's deliveries.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = deliveries)]
+pub(crate) struct StepRow {
+    #[diesel(embed)]
+    pub(crate) way: WayRow,
+    sender_id: Option<String>,
+    previous_id: Option<String>,
+    fallback: i32,
+}
+
+impl StepRow {
+    /// Who sends it.
+    pub(crate) fn sender(&self) -> Read<Option<SenderId>> {
+        sender(self.sender_id.as_deref())
+    }
+
     /// The session's delivery before this one.
     pub(crate) fn previous(&self) -> Read<Option<DeliveryId>> {
         let id = self.previous_id.as_deref().map(DeliveryId::parse);
         id.transpose().in_column("deliveries.previous_id")
     }
 
-    pub(crate) const fn next_token(&self) -> i64 {
-        self.lease_token.saturating_add(1)
+    /// The delivery that this one stands in for.
+    pub(crate) fn steps_in_for(&self) -> Read<Option<DeliveryId>> {
+        if self.fallback == 0 { Ok(None) } else { self.previous() }
     }
+}
 
-    /// Whether nobody but the caller that stored it can have given it to the provider.
-    pub(crate) fn is_untouched(&self) -> bool {
-        self.way.status == DeliveryStatus::Queued.as_str() && self.lease_token <= 1
+/// What a report or a worker's progress needs to know of a delivery.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = deliveries)]
+pub(crate) struct TargetRow {
+    #[diesel(embed)]
+    pub(crate) way: WayRow,
+    session_id: Option<String>,
+    template_id: Option<String>,
+    pub(crate) route: i64,
+    pub(crate) sender_id: Option<String>,
+    pub(crate) leased: i32,
+    pub(crate) due_at: Option<i64>,
+}
+
+impl TargetRow {
+    pub(crate) fn kind(&self) -> Read<DeliveryKind> {
+        kind(self.session_id.as_deref(), self.template_id.as_deref())
+    }
+}
+
+fn kind(session: Option<&str>, template: Option<&str>) -> Read<DeliveryKind> {
+    match (session, template) {
+        (Some(session), None) => Ok(DeliveryKind::Otp(SessionId::parse(session).in_column("deliveries.session_id")?)),
+        (None, Some(template)) => {
+            Ok(DeliveryKind::Message(TemplateId::parse(template).in_column("deliveries.template_id")?))
+        }
+        _ => Err(Unreadable("deliveries.session_id")),
     }
 }

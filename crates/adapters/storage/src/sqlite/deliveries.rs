@@ -6,13 +6,14 @@ use diesel::prelude::*;
 use whatotp_domain::{AccountScope, Delivery, DeliveryEvent, DeliveryId, DeliveryStatus, Timestamp};
 use whatotp_ports::{
     CancelDelivery, Claim, ClaimedDelivery, DeliveryFilter, DeliveryRecord, DeliveryStore, Enqueued, Lease,
-    NewDelivery, Progress, StoreResult, Subject,
+    NewDelivery, Progress, Report, Reported, StoreResult, Subject,
 };
+use whatotp_vault::MessageIndex;
 
 use super::update::update;
-use super::{SqliteStore, idempotency, listing};
+use super::{SqliteStore, idempotency, listing, provider_messages, reports};
 use crate::failure::Failure;
-use crate::rows::{DeliveryRow, ScopeColumns, WayRow};
+use crate::rows::{After, DeliveryRow, ScopeColumns, StepRow, TargetRow, WayRow};
 use crate::schema::deliveries::dsl;
 
 /// How long a delivery is left alone whose row cannot be read.
@@ -25,7 +26,7 @@ impl DeliveryStore for SqliteStore {
             if let Some(prior) = idempotency::prior(connection, claim.as_ref(), now)? {
                 return Ok(Enqueued::Replay(prior));
             }
-            let stored = insert(connection, &new, None, now)?;
+            let stored = insert(connection, &new, After::Nothing, now)?;
             idempotency::store(connection, claim.as_ref(), &Subject::Message(new.id))?;
             Ok(Enqueued::Stored(Box::new(stored.read()?)))
         })
@@ -39,6 +40,19 @@ impl DeliveryStore for SqliteStore {
     async fn progress(&self, lease: &Lease, progress: Progress) -> StoreResult<Option<Delivery>> {
         let lease = *lease;
         self.write(move |connection| record_progress(connection, &lease, &progress)).await
+    }
+
+    async fn record_reports(&self, reports: Vec<Report>, now: Timestamp) -> StoreResult<Vec<Reported>> {
+        self.write(move |connection| reports::record(connection, &reports, now)).await
+    }
+
+    async fn find_by_message(&self, message: &MessageIndex) -> StoreResult<Option<DeliveryRecord>> {
+        let message = *message;
+        self.read(move |connection| {
+            let Some((scope, id)) = provider_messages::find(connection, &message)? else { return Ok(None) };
+            Ok(row(connection, scope, id)?.map(DeliveryRow::read).transpose()?)
+        })
+        .await
     }
 
     async fn find_delivery(&self, scope: AccountScope, id: DeliveryId) -> StoreResult<Option<DeliveryRecord>> {
@@ -87,6 +101,10 @@ impl DeliveryStore for SqliteStore {
     async fn purge_deliveries(&self, created_before: Timestamp, limit: u32) -> StoreResult<u64> {
         self.purge_old_deliveries(created_before, limit).await
     }
+
+    async fn purge_reports(&self, reported_before: Timestamp, limit: u32) -> StoreResult<u64> {
+        self.purge_waiting_reports(reported_before, limit).await
+    }
 }
 
 /// One delivery.
@@ -105,24 +123,49 @@ pub(super) fn row(
     Ok(row.get_result(connection).optional()?)
 }
 
-pub(super) fn way(
+/// How far a delivery has come, and which came before it.
+pub(super) fn step(
     connection: &mut SqliteConnection,
     scope: AccountScope,
     id: DeliveryId,
-) -> Result<Option<Delivery>, Failure> {
+) -> Result<Option<StepRow>, Failure> {
     let (ScopeColumns { account, mode }, id) = (scope.into(), id.to_string());
-    let row = dsl::deliveries.filter(this(&account, mode, &id)).select(WayRow::as_select());
-    Ok(row.get_result(connection).optional()?.map(WayRow::read).transpose()?)
+    let row = dsl::deliveries.filter(this(&account, mode, &id)).select(StepRow::as_select());
+    Ok(row.get_result(connection).optional()?)
 }
 
-/// Stores a delivery; `previous` is the session's delivery before it.
+/// What a report on a delivery needs to know of it.
+pub(super) fn target(
+    connection: &mut SqliteConnection,
+    scope: AccountScope,
+    id: DeliveryId,
+) -> Result<Option<TargetRow>, Failure> {
+    let (ScopeColumns { account, mode }, id) = (scope.into(), id.to_string());
+    let row = dsl::deliveries.filter(this(&account, mode, &id)).select(TargetRow::as_select());
+    Ok(row.get_result(connection).optional()?)
+}
+
+/// Writes down what a report changes.
+pub(super) fn save_report(
+    connection: &mut SqliteConnection,
+    scope: AccountScope,
+    id: DeliveryId,
+    way: WayRow,
+    due_at: Option<i64>,
+) -> Result<(), Failure> {
+    let (ScopeColumns { account, mode }, id) = (scope.into(), id.to_string());
+    update(dsl::deliveries, this(&account, mode, &id), (way, dsl::due_at.eq(due_at))).execute(connection)?;
+    Ok(())
+}
+
+/// Stores a delivery.
 pub(super) fn insert(
     connection: &mut SqliteConnection,
     new: &NewDelivery,
-    previous: Option<DeliveryId>,
+    after: After,
     now: Timestamp,
 ) -> Result<DeliveryRow, Failure> {
-    let row = DeliveryRow::new(new, previous, now);
+    let row = DeliveryRow::new(new, after, now);
     diesel::insert_into(dsl::deliveries).values(&row).execute(connection)?;
     Ok(row)
 }
@@ -202,18 +245,30 @@ fn record_progress(
         .filter(this(&account, mode, &id))
         .filter(dsl::lease_token.eq(lease.token))
         .filter(dsl::leased.eq(1));
-    let found: Option<(WayRow, Option<String>)> =
-        held.select((WayRow::as_select(), dsl::provider_message_id)).get_result(connection).optional()?;
-    let Some((way, provider_message_id)) = found else { return Ok(None) };
-    let delivery = merged(way.read()?, &progress.events);
-    let provider_message_id = progress.provider_message_id.clone().or(provider_message_id);
+    let Some(target) = held.select(TargetRow::as_select()).get_result(connection).optional()? else { return Ok(None) };
+    let mut delivery = merged(target.way.read()?, &progress.events);
+    if let Some(message) = &progress.provider_message {
+        // The end of the lease is as near to now as can be told from here.
+        let told_at = target.due_at.unwrap_or_default();
+        let told_at = Timestamp::from_unix_ms(told_at);
+        provider_messages::insert(connection, message, told_at, (lease.scope, lease.delivery))?;
+        delivery = merged(delivery, &reports::take_waiting(connection, message)?);
+    }
+    let (route, sender) = match &progress.via {
+        Some(via) => (via.route.into(), via.sender.as_ref().map(ToString::to_string)),
+        None => (target.route, target.sender_id),
+    };
+    // What has arrived needs nobody any more, whatever a worker that did not know of it yet has planned.
+    let knew = progress.events.iter().any(|event| event.status >= DeliveryStatus::Delivered);
+    let due_at = progress.due_at.filter(|_| knew || delivery.status() < DeliveryStatus::Delivered);
     let news = (
         WayRow::new(&delivery),
-        dsl::provider_message_id.eq(provider_message_id),
+        dsl::route.eq(route),
+        dsl::sender_id.eq(sender),
         dsl::attempts.eq(dsl::attempts + i64::from(progress.attempted)),
         dsl::in_doubt.eq(dsl::in_doubt + i64::from(progress.attempted && progress.in_doubt)),
         dsl::leased.eq(0),
-        dsl::due_at.eq(progress.due_at.map(Timestamp::unix_ms)),
+        dsl::due_at.eq(due_at.map(Timestamp::unix_ms)),
     );
     update(dsl::deliveries, this(&account, mode, &id), news).execute(connection)?;
     Ok(Some(delivery))

@@ -28,7 +28,8 @@ diesel::table! {
 /// Brings the database at `path` up to date, making it first if need be, and returns the names of the migrations that
 /// were applied. With `check` it changes nothing and returns the names of those that would be.
 ///
-/// It may run while a server uses the database: a migration only ever adds what an older program does not mind.
+/// It may run while a server of the same version uses the database. An older one has to be stopped first: it may need
+/// what a migration takes away.
 pub fn migrate(path: &Path, check: bool) -> Result<Vec<String>, OpenError> {
     if check {
         return match Address::find(path, false) {

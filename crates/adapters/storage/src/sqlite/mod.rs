@@ -2,13 +2,17 @@
 
 mod connection;
 mod deliveries;
+mod events;
 mod idempotency;
 mod keys;
 mod ledgers;
 mod listing;
 mod lock;
 mod migrations;
+mod provider_messages;
 mod purge;
+mod reports;
+mod senders;
 mod sessions;
 mod templates;
 mod update;

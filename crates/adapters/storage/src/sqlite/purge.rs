@@ -5,12 +5,14 @@ use std::sync::{Mutex, PoisonError};
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
+use diesel::query_builder::QueryId;
+use diesel::serialize::ToSql;
+use diesel::sql_types::{BigInt, Binary, Bool, HasSqlType, Nullable, SingleValue, Text};
 use diesel::sqlite::Sqlite;
-use whatotp_domain::{DeliveryId, LedgerPolicy, SessionId, Timestamp};
+use whatotp_domain::{DeliveryId, EventId, LedgerPolicy, SessionId, Timestamp};
 use whatotp_ports::StoreResult;
 
-use super::{SqliteStore, idempotency, ledgers};
+use super::{SqliteStore, idempotency, ledgers, provider_messages};
 use crate::failure::Failure;
 use crate::rows::LedgerRow;
 use crate::schema::{idempotency_claims, number_ledgers};
@@ -60,6 +62,36 @@ static DELIVERIES: Aging = Aging {
         (SELECT id FROM deliveries WHERE account_id = ?1 AND id < ?2 AND due_at IS NULL ORDER BY id LIMIT ?3)",
 };
 
+/// A table whose rows go in the order of one column, whoever's they are, in SQL: whether it has rows to be deleted from
+/// before a value of it, and their deletion.
+struct Dated {
+    has_old: &'static str,
+    delete_old: &'static str,
+}
+
+static PROVIDER_MESSAGES: Dated = Dated {
+    has_old: "SELECT EXISTS (SELECT 1 FROM provider_messages WHERE day < ?) AS found",
+    delete_old: "DELETE FROM provider_messages WHERE (day, message) IN
+        (SELECT day, message FROM provider_messages WHERE day < ? ORDER BY day, message LIMIT ?)",
+};
+
+static WAITING_REPORTS: Dated = Dated {
+    has_old: "SELECT EXISTS (SELECT 1 FROM waiting_reports WHERE reported_at < ?) AS found",
+    delete_old: "DELETE FROM waiting_reports WHERE (message, status, at) IN
+        (SELECT message, status, at FROM waiting_reports WHERE reported_at < ? ORDER BY reported_at LIMIT ?)",
+};
+
+static EVENTS: Dated = Dated {
+    has_old: "SELECT EXISTS (SELECT 1 FROM events WHERE id < ?) AS found",
+    delete_old: "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id < ? ORDER BY id LIMIT ?)",
+};
+
+#[derive(QueryableByName)]
+struct Any {
+    #[diesel(sql_type = Bool)]
+    found: bool,
+}
+
 #[derive(QueryableByName)]
 struct Found {
     #[diesel(sql_type = Nullable<Text>)]
@@ -74,7 +106,41 @@ impl SqliteStore {
 
     pub(super) async fn purge_old_deliveries(&self, created_before: Timestamp, limit: u32) -> StoreResult<u64> {
         let end = DeliveryId::earliest_at(created_before.max(Timestamp::default()));
-        self.purge_old(&DELIVERIES, end.to_string(), limit).await
+        let deleted = self.purge_old(&DELIVERIES, end.to_string(), limit).await?;
+        // An id is told after its delivery was made: whose day is over by then, its delivery is as old.
+        let day = provider_messages::day(created_before);
+        self.purge_dated::<BigInt, _>(&PROVIDER_MESSAGES, day, limit).await?;
+        Ok(deleted)
+    }
+
+    pub(super) async fn purge_waiting_reports(&self, reported_before: Timestamp, limit: u32) -> StoreResult<u64> {
+        self.purge_dated::<BigInt, _>(&WAITING_REPORTS, reported_before.unix_ms(), limit).await
+    }
+
+    pub(super) async fn purge_old_events(&self, created_before: Timestamp, limit: u32) -> StoreResult<u64> {
+        let end = EventId::earliest_at(created_before.max(Timestamp::default()));
+        self.purge_dated::<Text, _>(&EVENTS, end.to_string(), limit).await
+    }
+
+    async fn purge_dated<S, T>(&self, table: &'static Dated, end: T, limit: u32) -> StoreResult<u64>
+    where
+        S: QueryId + SingleValue + Send + 'static,
+        T: ToSql<S, Sqlite> + Clone + Send + 'static,
+        Sqlite: HasSqlType<S>,
+    {
+        let before = end.clone();
+        let look = move |connection: &mut SqliteConnection| {
+            let old = diesel::sql_query(table.has_old).bind::<S, _>(before.clone());
+            Ok(old.get_result::<Any>(connection)?.found)
+        };
+        if !self.scan(look).await? {
+            return Ok(0);
+        }
+        self.write(move |connection| {
+            let delete = diesel::sql_query(table.delete_old).bind::<S, _>(end.clone());
+            Ok(count(delete.bind::<BigInt, _>(i64::from(limit)).execute(connection)?))
+        })
+        .await
     }
 
     async fn purge_old(&self, table: &'static Aging, end: String, limit: u32) -> StoreResult<u64> {

@@ -1,14 +1,16 @@
+mod fall_back;
 mod issue;
+mod sent;
 mod settle;
 mod withdraw;
 
 use async_trait::async_trait;
 use diesel::dsl::auto_type;
 use diesel::prelude::*;
-use whatotp_domain::{AccountScope, Delivery, DeliveryId, LedgerPolicy, SessionId, SessionStatus, Timestamp};
+use whatotp_domain::{AccountScope, DeliveryId, LedgerPolicy, SessionId, SessionStatus, Timestamp};
 use whatotp_ports::{
-    Attempt, CancelSession, Claim, Issued, NewSession, Resend, Resent, SessionRecord, SessionStore, Settled,
-    StoreResult, Subject, Withdrawal,
+    Attempt, CancelSession, Claim, Issued, NewDelivery, NewSession, Resend, Resent, Sent, SessionRecord, SessionStore,
+    Settled, StoreResult, Subject, Withdrawal,
 };
 
 use super::update::update;
@@ -45,11 +47,22 @@ impl SessionStore for SqliteStore {
         self.write(move |connection| cancel(connection, scope, session, claim.as_ref(), now)).await
     }
 
+    async fn fall_back(
+        &self,
+        scope: AccountScope,
+        session: SessionId,
+        instead_of: DeliveryId,
+        delivery: NewDelivery,
+        now: Timestamp,
+    ) -> StoreResult<bool> {
+        self.write(move |connection| fall_back::fall_back(connection, scope, session, instead_of, &delivery, now)).await
+    }
+
     async fn fail(&self, scope: AccountScope, session: SessionId, now: Timestamp) -> StoreResult<()> {
         self.write(move |connection| {
             let ScopeColumns { account, mode } = scope.into();
             let id = session.to_string();
-            // With more than one message sent, another of them may still arrive.
+            // With more than one message sent, another of them may still arrive. (Fallbacks do not count.)
             let only_message = pending(&account, mode, &id, now.unix_ms()).and(dsl::sends.eq(1));
             update(dsl::otp_sessions, only_message, ended(SessionStatus::Failed, now)).execute(connection)?;
             Ok(())
@@ -57,12 +70,11 @@ impl SessionStore for SqliteStore {
         .await
     }
 
-    async fn find(&self, scope: AccountScope, session: SessionId) -> StoreResult<Option<(SessionRecord, Delivery)>> {
+    async fn find(&self, scope: AccountScope, session: SessionId) -> StoreResult<Option<(SessionRecord, Sent)>> {
         self.read(move |connection| {
             let Some(record) = load(connection, scope, session)? else { return Ok(None) };
-            // Deliveries may be kept for a shorter time than sessions: of one that is gone, nothing is known any more.
-            let way = deliveries::way(connection, scope, record.delivery)?;
-            Ok(Some((record, way.unwrap_or_default())))
+            let sent = sent::sent(connection, scope, record.delivery)?;
+            Ok(Some((record, sent)))
         })
         .await
     }
@@ -140,22 +152,14 @@ fn cancel(
     Ok(Some(CancelSession::Done(record)))
 }
 
-/// Cancels those of a session's deliveries that nobody has taken: the latest, the one before it, and so on.
+/// Cancels those of a session's deliveries that nobody has taken: the latest, the one before it, and so on. The way back
+/// has an end, because each of them was stored after the one that it names.
 fn cancel_deliveries(connection: &mut SqliteConnection, record: &SessionRecord, now: Timestamp) -> Result<(), Failure> {
     let scope = record.session.scope;
     let mut next = Some(record.delivery);
-    for _ in 0..record.session.sends {
-        let Some(id) = next else { break };
+    while let Some(id) = next {
         deliveries::cancel_if_queued(connection, scope, id, now)?;
-        next = previous(connection, scope, id)?;
+        next = deliveries::step(connection, scope, id)?.map_or(Ok(None), |step| step.previous())?;
     }
     Ok(())
-}
-
-fn previous(
-    connection: &mut SqliteConnection,
-    scope: AccountScope,
-    id: DeliveryId,
-) -> Result<Option<DeliveryId>, Failure> {
-    deliveries::row(connection, scope, id)?.map_or(Ok(None), |row| Ok(row.previous()?))
 }

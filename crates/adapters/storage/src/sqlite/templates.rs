@@ -1,7 +1,8 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
-use whatotp_domain::{AccountScope, MessageTemplate, TemplateId};
-use whatotp_ports::{StoreResult, TemplateRef, TemplateStore};
+use diesel::upsert::excluded;
+use whatotp_domain::{AccountScope, MessageTemplate, TemplateId, WabaId};
+use whatotp_ports::{StoreResult, TemplateStore};
 
 use super::SqliteStore;
 use crate::rows::{ScopeColumns, TemplateRow};
@@ -14,7 +15,7 @@ impl TemplateStore for SqliteStore {
             let row = TemplateRow::new(scope, &template);
             let stored = diesel::insert_into(dsl::templates)
                 .values(&row)
-                .on_conflict((dsl::account_id, dsl::mode, dsl::name))
+                .on_conflict((dsl::account_id, dsl::mode, dsl::waba_id, dsl::name))
                 .do_nothing()
                 .execute(connection)?;
             Ok(stored > 0)
@@ -22,17 +23,46 @@ impl TemplateStore for SqliteStore {
         .await
     }
 
-    async fn find_template(&self, scope: AccountScope, by: &TemplateRef) -> StoreResult<Option<MessageTemplate>> {
-        let by = by.clone();
+    async fn put_template(&self, scope: AccountScope, template: MessageTemplate) -> StoreResult<()> {
+        self.write(move |connection| {
+            diesel::insert_into(dsl::templates)
+                .values(&TemplateRow::new(scope, &template))
+                .on_conflict((dsl::account_id, dsl::mode, dsl::waba_id, dsl::name))
+                .do_update()
+                .set((
+                    dsl::category.eq(excluded(dsl::category)),
+                    dsl::status.eq(excluded(dsl::status)),
+                    dsl::translations.eq(excluded(dsl::translations)),
+                ))
+                .execute(connection)?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn find_template(&self, scope: AccountScope, id: TemplateId) -> StoreResult<Option<MessageTemplate>> {
         self.read(move |connection| {
             let ScopeColumns { account, mode } = scope.into();
             let mine = dsl::templates.filter(dsl::account_id.eq(account)).filter(dsl::mode.eq(mode));
-            let mine = mine.select(TemplateRow::as_select());
-            let row = match &by {
-                TemplateRef::Id(id) => mine.filter(dsl::id.eq(id.to_string())).get_result(connection),
-                TemplateRef::Name(name) => mine.filter(dsl::name.eq(name)).get_result(connection),
-            };
-            Ok(row.optional()?.map(TemplateRow::read).transpose()?)
+            let row = mine.filter(dsl::id.eq(id.to_string())).select(TemplateRow::as_select());
+            Ok(row.get_result(connection).optional()?.map(TemplateRow::read).transpose()?)
+        })
+        .await
+    }
+
+    async fn find_template_named(
+        &self,
+        scope: AccountScope,
+        waba: Option<&WabaId>,
+        name: &str,
+    ) -> StoreResult<Option<MessageTemplate>> {
+        let (waba, name) = (waba.map(WabaId::to_string).unwrap_or_default(), name.to_owned());
+        self.read(move |connection| {
+            let ScopeColumns { account, mode } = scope.into();
+            let mine = dsl::templates.filter(dsl::account_id.eq(account)).filter(dsl::mode.eq(mode));
+            let named = mine.filter(dsl::waba_id.eq(&waba)).filter(dsl::name.eq(&name));
+            let row = named.select(TemplateRow::as_select()).get_result(connection).optional()?;
+            Ok(row.map(TemplateRow::read).transpose()?)
         })
         .await
     }

@@ -8,15 +8,16 @@ use diesel::connection::{Connection, InstrumentationEvent, SimpleConnection};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use tempfile::TempDir;
-use whatotp_domain::{DeliveryStatus, LedgerPolicy};
+use whatotp_domain::{DeliveryStatus, LedgerPolicy, SenderQuality};
 use whatotp_ports::{
-    Account, AccountStore, ApiKeyStore, Attempt, Before, DeliveryFilter, DeliveryStore, IdempotencyStore, Issued,
-    Progress, Resend, SessionRecord, SessionStore, StoreError, TemplateRef, TemplateStore,
+    Account, AccountStore, ApiKeyStore, Attempt, Before, DeliveryFilter, DeliveryStore, EventStore, IdempotencyStore,
+    Issued, Lease, NewDelivery, Progress, Resend, SenderStore, SessionRecord, SessionStore, StoreError, TemplateStore,
 };
 use whatotp_testkit::START;
 use whatotp_testkit::fixtures::{
-    ALICE, BOB, DAY, LEASE, a_claim, a_message, a_resend, a_session, a_template, a_withdrawal, an_account, an_api_key,
-    an_attempt, an_event, at, free_to_send, home, sealed,
+    ALICE, BOB, DAY, LEASE, a_claim, a_fallback, a_log_event, a_message, a_report, a_resend, a_sender, a_session,
+    a_template, a_withdrawal, an_acceptance, an_account, an_api_key, an_attempt, at, free_to_send, home, message_of,
+    naming, sealed, sender_id,
 };
 
 use super::*;
@@ -97,11 +98,23 @@ async fn hot_path(store: &SqliteStore, round: u64) {
     let id = message.id;
     store.enqueue(message, Some(claim("message")), at(second)).await.unwrap();
     store.next_due().await.unwrap().unwrap();
+    let code = issue(store, BOB, &key("fallback"), second + 2).await;
+    let fallback = a_fallback(&code, at(second + 3));
+    let fallback_id = fallback.id;
+    assert!(store.fall_back(home(), code.session.id, code.delivery, fallback, at(second + 3)).await.unwrap());
+    store.find(home(), code.session.id).await.unwrap().unwrap();
     for claimed in store.claim_due(LEASE, 100, at(second + 200)).await.unwrap() {
-        let events = vec![an_event(DeliveryStatus::Accepted, at(second))];
-        let progress = Progress { events, attempted: true, ..Progress::default() };
-        store.progress(&claimed.lease, progress).await.unwrap().unwrap();
+        let provider_id = claimed.record.id.to_string();
+        let early = a_report(&provider_id, DeliveryStatus::Sent, at(second + 200));
+        assert_eq!(store.record_reports(vec![early], at(second + 200)).await.unwrap(), []);
+        let way = store.progress(&claimed.lease, an_acceptance(&provider_id, at(second))).await.unwrap().unwrap();
+        assert_eq!(way.status(), DeliveryStatus::Sent);
     }
+    let by_id = a_report(&fallback_id.to_string(), DeliveryStatus::Delivered, at(second + 201));
+    let by_name = naming(fallback_id, &a_report("wamid.any", DeliveryStatus::Read, at(second + 202)));
+    assert_eq!(store.record_reports(vec![by_id, by_name], at(second + 203)).await.unwrap().len(), 1);
+    store.find_by_message(&message_of(&fallback_id.to_string())).await.unwrap().unwrap();
+    store.append_event(a_log_event("sender", at(second))).await.unwrap();
     store.find_delivery(home(), id).await.unwrap().unwrap();
     store.cancel_delivery(home(), id, None, at(second)).await.unwrap().unwrap();
     let (api_key, hash) = an_api_key(home(), at(second));
@@ -116,15 +129,29 @@ async fn cold_path(store: &SqliteStore) {
     store.revoke_key(api_key.id, START).await.unwrap().unwrap();
     let template = a_template("order", START);
     store.insert_template(home(), template.clone()).await.unwrap();
-    store.find_template(home(), &TemplateRef::Id(template.id())).await.unwrap().unwrap();
-    store.find_template(home(), &TemplateRef::Name("order".to_owned())).await.unwrap().unwrap();
+    store.find_template(home(), template.id()).await.unwrap().unwrap();
+    store.find_template_named(home(), None, "order").await.unwrap().unwrap();
     store.list_templates(home(), Some(template.id()), 10).await.unwrap();
+    store.put_template(home(), template).await.unwrap();
+    for number in [1, 2] {
+        store.put_sender(a_sender(number)).await.unwrap();
+        store.set_quality(&sender_id(number), SenderQuality::Green).await.unwrap().unwrap();
+    }
+    assert!(store.set_routes(home().account, vec![sender_id(2), sender_id(1)]).await.unwrap());
+    assert!(store.remove_sender(&sender_id(2)).await.unwrap());
+    let event = a_log_event("sender", START);
+    store.append_event(event.clone()).await.unwrap();
+    store.list_events(Some(event.event.id), 10).await.unwrap();
+    let unheard = a_report("wamid.unheard", DeliveryStatus::Sent, START);
+    store.record_reports(vec![unheard], START).await.unwrap();
     let filter =
         DeliveryFilter { limit: 10, handed_over: true, created_after: Some(START), ..DeliveryFilter::default() };
     store.list_deliveries(home(), &filter).await.unwrap();
     let late = at(1_000_000_000);
     assert!(store.purge_sessions(late, 1000).await.unwrap() > 0);
     assert!(store.purge_deliveries(late, 1000).await.unwrap() > 0);
+    assert!(store.purge_reports(late, 1000).await.unwrap() > 0);
+    assert!(store.purge_events(late, 1000).await.unwrap() > 0);
     assert!(store.purge_claims(late, 1000).await.unwrap() > 0);
     assert!(store.purge_ledgers(&LedgerPolicy::default(), late, 1000).await.unwrap() > 0);
 }
@@ -142,7 +169,7 @@ async fn no_statement_scans_a_table_and_the_outbox_is_read_through_its_index() {
     hot_path(&store, 0).await;
     cold_path(&store).await;
     let run = std::mem::take(&mut log.lock().unwrap().run);
-    assert!(run.len() > 40, "only {} statements", run.len());
+    assert!(run.len() > 60, "only {} statements", run.len());
     let plans = store.read(move |connection| {
         let mut plans = Vec::new();
         for sql in run.iter().filter(|sql| !sql.starts_with("BEGIN") && !sql.starts_with("COMMIT")) {
@@ -205,7 +232,7 @@ async fn every_table_is_strict() {
     });
     let tables: Vec<(String, i64)> = tables.await.unwrap();
     let ours = tables.iter().filter(|(name, _)| !name.starts_with("sqlite_") && !name.starts_with("__diesel"));
-    assert_eq!(ours.clone().count(), 8, "{tables:?}");
+    assert_eq!(ours.clone().count(), 13, "{tables:?}");
     for (name, strict) in ours {
         assert_eq!(*strict, 1, "{name}");
     }
@@ -241,6 +268,49 @@ async fn a_due_delivery_that_cannot_be_read_does_not_hold_up_the_others() {
     assert_eq!(store.claim_due(LEASE, 10, at(20)).await.unwrap().len(), 0, "it is left alone for a while");
     assert_eq!(store.next_due().await.unwrap(), Some(at(10).plus(LEASE)));
     assert_eq!(store.claim_due(LEASE, 10, at(10).plus(Duration::from_secs(3600))).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_report_on_what_cannot_be_read_loses_none_of_the_others() {
+    let (store, _directory) = open();
+    let mut ids = Vec::new();
+    for number in [ALICE, BOB, ALICE] {
+        let message = NewDelivery { leased_for: Some(LEASE), ..a_message(number, START) };
+        let lease = Lease::first(home(), message.id);
+        store.enqueue(message, None, START).await.unwrap();
+        store.progress(&lease, an_acceptance(&lease.delivery.to_string(), at(1))).await.unwrap().unwrap();
+        ids.push(lease.delivery);
+    }
+    damage(&store, "UPDATE deliveries SET template_id = 'SECRET!!' WHERE id = (SELECT max(id) FROM deliveries)").await;
+    damage(
+        &store,
+        "UPDATE provider_messages SET delivery_id = 'SECRET!!' WHERE delivery_id = (SELECT min(id) FROM deliveries)",
+    )
+    .await;
+    let reports = [2, 0, 1].map(|n: usize| a_report(&ids[n].to_string(), DeliveryStatus::Read, at(2))).to_vec();
+    let news = store.record_reports(reports.clone(), at(3)).await.unwrap();
+    assert_eq!(news.iter().map(|new| new.delivery).collect::<Vec<_>>(), [ids[1]]);
+    assert_eq!(store.record_reports(reports, at(3)).await.unwrap(), [], "what was read is stored");
+}
+
+#[tokio::test]
+async fn a_waiting_report_that_cannot_be_read_does_not_keep_the_workers_word_from_being_stored() {
+    let (store, _directory) = open();
+    let message = NewDelivery { leased_for: Some(LEASE), ..a_message(ALICE, START) };
+    let lease = Lease::first(home(), message.id);
+    store.enqueue(message, None, START).await.unwrap();
+    for status in [DeliveryStatus::Sent, DeliveryStatus::Failed] {
+        store.record_reports(vec![a_report("wamid.1", status, at(2))], at(2)).await.unwrap();
+    }
+    damage(
+        &store,
+        "PRAGMA ignore_check_constraints = ON;
+        UPDATE waiting_reports SET error_code = -1 WHERE status = 'failed'",
+    )
+    .await;
+    let way = store.progress(&lease, an_acceptance("wamid.1", at(1))).await.unwrap().unwrap();
+    assert_eq!(way.status(), DeliveryStatus::Sent);
+    assert_eq!(store.purge_reports(at(1000), 10).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -317,4 +387,28 @@ async fn a_message_that_a_worker_took_over_is_not_withdrawn() {
     store.withdraw(a_withdrawal(&record, Before::NoSession(None)), late).await.unwrap();
     let (found, _) = store.find(home(), record.session.id).await.unwrap().unwrap();
     assert_eq!(found, record, "the worker may have sent it by now");
+}
+
+#[tokio::test]
+async fn the_ids_of_purged_deliveries_do_not_pile_up() {
+    let (store, _directory) = open();
+    for day in 0..4_u32 {
+        let now = START.plus(DAY * day);
+        let message = NewDelivery { leased_for: Some(LEASE), ..a_message(ALICE, now) };
+        let lease = Lease::first(home(), message.id);
+        store.enqueue(message, None, now).await.unwrap();
+        store.progress(&lease, an_acceptance(&format!("wamid.{day}"), now)).await.unwrap().unwrap();
+    }
+    let kept = async || {
+        let count = |connection: &mut SqliteConnection| {
+            Ok(crate::schema::provider_messages::table.count().get_result::<i64>(connection)?)
+        };
+        store.read(count).await.unwrap()
+    };
+    assert_eq!(kept().await, 4);
+    let purge = |limit| store.purge_deliveries(START.plus(DAY * 3), limit);
+    assert_eq!(purge(2).await.unwrap(), 2, "of the deliveries");
+    assert_eq!(kept().await, 2, "not more of the ids either");
+    purge(10).await.unwrap();
+    assert_eq!(kept().await, 1);
 }

@@ -12,10 +12,10 @@ pub fn inbox_text(content: &Content, default: &Locale) -> String {
             format!("*{}* is your verification code. For your security, do not share this code.", code.expose())
         }
         Content::Template { template, locale, variables } => {
-            let (_, body) = template.translation(locale.as_ref(), default);
+            let body = &template.translation(locale.as_ref(), default).body;
             // The variables were checked when the message was taken; if the template has changed since, its bare text
             // says more than nothing.
-            body.render(variables).unwrap_or_else(|_| body.as_str().to_owned())
+            body.render(variables).unwrap_or_else(|| body.as_str().to_owned())
         }
     }
 }
@@ -23,7 +23,7 @@ pub fn inbox_text(content: &Content, default: &Locale) -> String {
 #[cfg(test)]
 mod tests {
     use whatotp_domain::{
-        Code, CodeLength, MessageTemplate, TemplateBody, TemplateCategory, TemplateId, TemplateStatus, Timestamp,
+        Code, CodeLength, MessageTemplate, TemplateBody, TemplateCategory, TemplateId, Timestamp, Translation,
         Variables,
     };
 
@@ -32,20 +32,21 @@ mod tests {
     fn template(translations: &[(&str, &str)]) -> MessageTemplate {
         let translations = translations
             .iter()
-            .map(|(locale, body)| (Locale::parse(locale).unwrap(), TemplateBody::parse(body).unwrap()))
+            .map(|(locale, body)| {
+                Translation::of_body(Locale::parse(locale).unwrap(), TemplateBody::parse(body).unwrap())
+            })
             .collect();
         let id = TemplateId::new(Timestamp::from_unix_ms(1), [1; 10]);
-        let (category, status) = (TemplateCategory::Utility, TemplateStatus::Approved);
-        MessageTemplate::new(id, "welcome".to_owned(), category, status, translations).unwrap()
+        MessageTemplate::new(id, "welcome".to_owned(), TemplateCategory::Utility, translations).unwrap()
     }
 
     fn read(locale: Option<&str>, variables: &[(&str, &str)]) -> String {
         let content = Content::Template {
-            template: template(&[
+            template: Box::new(template(&[
                 ("es", "¡Hola {{first_name}}!"),
                 ("en", "Hello {{first_name}}!"),
                 ("pt", "Olá, {{first_name}}!"),
-            ]),
+            ])),
             locale: locale.map(|locale| Locale::parse(locale).unwrap()),
             variables: Variables::new(variables.iter().copied()).unwrap(),
         };

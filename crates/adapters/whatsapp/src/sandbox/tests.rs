@@ -27,6 +27,7 @@ fn send_to(to: PhoneNumber, attempt: u32) -> SendOutcome {
     let message = OutboundMessage {
         scope: AccountScope { account: AccountId::new(START, [1; 10]), mode: Mode::Test },
         delivery: id(),
+        origin: None,
         to,
         content: Content::Code { code: Code::from_number(123_456, CodeLength::DEFAULT), locale: None },
         attempt,
@@ -44,7 +45,7 @@ fn poll(suffix: u32, now: Timestamp) -> Polled {
 }
 
 fn accepted(first_poll_ms: u64) -> SendOutcome {
-    let provider_message_id = format!("sandbox.{}", id());
+    let provider_message_id = ProviderMessageId(format!("sandbox.{}", id()));
     SendOutcome::Accepted { provider_message_id, poll_at: Some(after(first_poll_ms)) }
 }
 
@@ -132,7 +133,9 @@ fn fails_later_is_accepted_and_fails_after_500_ms() {
 #[test]
 fn provider_down_is_unavailable_at_every_try() {
     for attempt in [1, 2, 3] {
-        let SendOutcome::Unavailable(error) = send(105, attempt) else { panic!("not unavailable") };
+        let SendOutcome::Unavailable { error, stopped: Stopped::Nothing } = send(105, attempt) else {
+            panic!("not unavailable")
+        };
         assert_eq!(code_and_title(&error), (2, "Service temporarily unavailable"));
     }
     assert_eq!(poll(105, after(60_000)), Polled::default());

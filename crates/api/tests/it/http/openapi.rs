@@ -58,7 +58,7 @@ fn every_operation_says_what_it_is() {
         let in_path = in_path.filter(|parameter| parameter["in"] == "path" && parameter["required"] == true);
         assert_eq!(in_path.count(), placeholders, "{id}");
     }
-    assert_eq!(ids.len(), 18);
+    assert_eq!(ids.len(), 20);
 }
 
 #[test]
@@ -71,7 +71,10 @@ fn every_operation_shows_examples_and_errors() {
             expected.extend(["400", "401", "403", "429", "503"]);
         }
         if operation.method == reqwest::Method::POST {
-            expected.extend(["408", "409", "413", "415", "422"]);
+            expected.extend(["408", "413"]);
+            // WhatsApp's own bodies are not checked field by field, and may come twice.
+            let ours = operation.needs_a_key();
+            expected.extend(if ours { &["409", "415", "422"][..] } else { &["400", "403", "503"][..] });
         }
         for status in expected {
             assert!(responses.contains_key(status), "{id} says nothing of {status}");
@@ -111,8 +114,13 @@ fn every_member_of_every_schema_says_what_it_is_and_shows_an_example() {
 fn every_snapshot_is_claimed_by_a_test() {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut sources = String::new();
-    for file in std::fs::read_dir(package.join("tests/it/http")).unwrap() {
-        sources += &std::fs::read_to_string(file.unwrap().path()).unwrap();
+    for directory in ["tests/it/http", "tests/it/live"] {
+        for file in std::fs::read_dir(package.join(directory)).unwrap() {
+            let path = file.unwrap().path();
+            if path.is_file() {
+                sources += &std::fs::read_to_string(path).unwrap();
+            }
+        }
     }
     for file in std::fs::read_dir(package.join(SNAPSHOTS)).unwrap() {
         let name = file.unwrap().file_name().into_string().unwrap();

@@ -51,7 +51,7 @@ async fn the_objects_have_exactly_the_documented_members() {
     let app = TestApp::start().await;
     let sent = app.send_otp(MAGIC).await;
     assert_eq!(members(&sent), SESSION);
-    assert_eq!(members(&sent["delivery"]), ["status", "error", "timeline"]);
+    assert_eq!(members(&sent["delivery"]), ["status", "sender", "error", "timeline"]);
     assert_eq!(members(&sent["delivery"]["timeline"][0]), ["status", "at"]);
 
     let id = text(&sent["session_id"]);

@@ -32,7 +32,7 @@ async fn a_resend_sends_the_same_code_and_resets_neither_attempts_nor_expiry() {
     let expected = json!({
         "session_id": id, "status": "pending", "channel": "whatsapp", "to": "+1******0123", "code_length": 6,
         "purpose": "default", "mode": "test",
-        "delivery": {"status": "accepted", "error": null, "timeline": [
+        "delivery": {"status": "accepted", "sender": null, "error": null, "timeline": [
             {"status": "queued", "at": "2027-01-15T08:00:30.000Z"}, {"status": "accepted", "at": "2027-01-15T08:00:30.000Z"}]},
         "attempts_remaining": 4, "sends_remaining": 3, "created_at": "2027-01-15T08:00:00.000Z",
         "expires_at": "2027-01-15T08:05:00.000Z", "resend_available_at": "2027-01-15T08:01:30.000Z", "metadata": {},

@@ -7,6 +7,7 @@ mod commands;
 mod connection;
 mod crash;
 mod history;
+mod live;
 mod naughty;
 mod naughty_json;
 mod quick_start;

@@ -17,21 +17,21 @@ const ROUNDS: usize = 12;
 
 /// Everything that was said to the server and is none of a log's business.
 #[derive(Default)]
-struct Planted(Vec<Secret>);
+pub(super) struct Planted(pub Vec<Secret>);
 
 impl Planted {
-    fn add(&mut self, what: &'static str, value: impl AsRef<[u8]>) {
+    pub(super) fn add(&mut self, what: &'static str, value: impl AsRef<[u8]>) {
         self.0.push(Secret { what, value: value.as_ref().to_vec() });
     }
 
     /// A new value that stands nowhere else.
-    fn invent(&mut self, what: &'static str) -> String {
+    pub(super) fn invent(&mut self, what: &'static str) -> String {
         let value = format!("Planted{:04}-Zaphod", self.0.len());
         self.add(what, &value);
         value
     }
 
-    fn add_key(&mut self, key: &str) {
+    pub(super) fn add_key(&mut self, key: &str) {
         self.add("an API key", key);
         let random = key.rsplit('_').next().unwrap();
         self.add("an API key's random part", &random[..30]);
@@ -230,18 +230,21 @@ async fn no_secret_is_in_the_log_or_on_the_disk() {
         log.len()
     );
 
-    // What this looks for would be found.
-    for secret in &planted.0 {
-        let middle = log.len() / 2 - (0..4).find(|back| log.is_char_boundary(log.len() / 2 - back)).unwrap();
-        let (before, after) = log.as_bytes().split_at(middle);
-        let tail = &after[..after.len().min(1_000)];
-        let tampered = [&before[before.len().saturating_sub(1_000)..], b" ", &secret.value[..], b" ", tail].concat();
+    assert_would_be_found(&search, &planted.0, log.as_bytes());
+}
+
+/// In the middle of this, every secret would have been noticed.
+pub(super) fn assert_would_be_found(search: &Search, planted: &[Secret], log: &[u8]) {
+    let (before, after) = log.split_at(log.len() / 2);
+    let (before, after) = (&before[before.len().saturating_sub(1_000)..], &after[..after.len().min(1_000)]);
+    for secret in planted {
+        let tampered = [before, b" ", &secret.value[..], b" ", after].concat();
         assert!(!search.hits(&tampered).is_empty(), "{secret:?} would go unseen");
     }
 }
 
 /// Searches everything that the server has written but the master key, and returns how much that was.
-fn search_files(search: &Search, directory: &Path) -> usize {
+pub(super) fn search_files(search: &Search, directory: &Path) -> usize {
     let files: Vec<_> = files_in(directory).into_iter().filter(|path| path.is_file()).collect();
     assert!(files.iter().any(|path| path.ends_with("data/whatotp.db")));
     let searched = files.iter().filter(|path| !path.ends_with("data/master.key")).map(|path| {
@@ -252,7 +255,7 @@ fn search_files(search: &Search, directory: &Path) -> usize {
     searched.sum()
 }
 
-fn assert_nothing_in(search: &Search, place: &str, bytes: &[u8]) {
+pub(super) fn assert_nothing_in(search: &Search, place: &str, bytes: &[u8]) {
     let hits = search.hits(bytes);
     let Some(first) = hits.first() else { return };
     let around = &bytes[first.at.saturating_sub(200)..bytes.len().min(first.at + 200)];

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use whatotp_domain::{DeliveryError, Timestamp};
 use whatotp_ports::{
     Claim, EntropyError, IdempotencyStore, MessageChannel, OutboundMessage, Polled, Prior, SendOutcome, SentMessage,
-    StoreError, StoreResult, Subscription, Topic,
+    Stopped, StoreError, StoreResult, Subscription, Topic,
 };
 use whatotp_system::{LocalWakeups, SystemEntropy};
 use whatotp_vault::Sealed;
@@ -61,19 +61,27 @@ impl Subscription for Waiter {
     }
 }
 
-/// The sandbox behind a door that can be held shut, and that can break down.
+/// A way out behind a door that can be held shut, and that can break down.
 pub(crate) struct Channel {
     inner: Arc<dyn MessageChannel>,
     shut: watch::Sender<bool>,
     next_only: AtomicBool,
     waiting: watch::Sender<usize>,
     down: AtomicBool,
+    /// Whether answers wait, once their message has left.
+    answers_held: watch::Sender<bool>,
 }
 
 impl Channel {
     pub(super) fn new(inner: Arc<dyn MessageChannel>) -> Self {
         let (shut, waiting) = (watch::Sender::new(false), watch::Sender::new(0));
-        Self { inner, shut, next_only: AtomicBool::new(false), waiting, down: AtomicBool::new(false) }
+        let (next_only, down) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { inner, shut, next_only, waiting, down, answers_held: watch::Sender::new(false) }
+    }
+
+    /// Whether answers are on their way from here on: their messages have left, and nobody here knows.
+    pub(crate) fn hold_answers(&self, hold: bool) {
+        self.answers_held.send_replace(hold);
     }
 
     /// From here on messages wait for [`Channel::release`].
@@ -103,10 +111,15 @@ impl Channel {
 
 #[async_trait]
 impl MessageChannel for Channel {
+    fn needs_sender(&self) -> bool {
+        self.inner.needs_sender()
+    }
+
     async fn send(&self, message: &OutboundMessage, now: Timestamp) -> SendOutcome {
         if self.down.load(Ordering::SeqCst) {
             let (title, detail) = ("Down".to_owned(), "Turned off by the test.".to_owned());
-            return SendOutcome::Unavailable(DeliveryError { code: 2, title, detail });
+            let error = DeliveryError { code: 2, title, detail };
+            return SendOutcome::Unavailable { error, stopped: Stopped::Nothing };
         }
         let mut shut = self.shut.subscribe();
         if self.next_only.swap(false, Ordering::SeqCst) {
@@ -118,7 +131,9 @@ impl MessageChannel for Channel {
         }
         self.waiting.send_modify(|waiting| *waiting += 1);
         self.shut.subscribe().wait_for(|shut| !shut).await.unwrap();
-        self.inner.send(message, now).await
+        let outcome = self.inner.send(message, now).await;
+        self.answers_held.subscribe().wait_for(|held| !held).await.unwrap();
+        outcome
     }
 
     async fn poll(&self, sent: &SentMessage, now: Timestamp) -> Polled {

@@ -4,7 +4,7 @@ use whatotp_ports::{Issued, NewSession, Resend, Resent, SessionRecord, Subject};
 
 use super::{dsl, end, load, this};
 use crate::failure::Failure;
-use crate::rows::{ScopeColumns, SessionRow};
+use crate::rows::{After, ScopeColumns, SessionRow};
 use crate::sqlite::update::update;
 use crate::sqlite::{deliveries, idempotency, ledgers};
 
@@ -22,7 +22,7 @@ pub(super) fn issue(connection: &mut SqliteConnection, new: &NewSession, now: Ti
     ledger.record_send(&new.limits, now);
     record.session.record_send(ledger.next_send_at(&new.limits, now));
     diesel::insert_into(dsl::otp_sessions).values(SessionRow::new(&record)).execute(connection)?;
-    deliveries::insert(connection, &new.delivery, None, now)?;
+    deliveries::insert(connection, &new.delivery, After::Nothing, now)?;
     ledgers::save(connection, scope, &record.number, &ledger)?;
     idempotency::store(connection, new.claim.as_ref(), &Subject::Session(id))?;
     Ok(Issued::Created { record: Box::new(record), superseded })
@@ -67,7 +67,7 @@ pub(super) fn resend(
     }
     ledger.record_send(&resend.limits, now);
     record.session.record_send(ledger.next_send_at(&resend.limits, now));
-    deliveries::insert(connection, &resend.delivery, Some(record.delivery), now)?;
+    deliveries::insert(connection, &resend.delivery, After::Sent(record.delivery), now)?;
     record.delivery = resend.delivery.id;
     save_sends(connection, &record)?;
     ledgers::save(connection, resend.scope, &record.number, &ledger)?;
