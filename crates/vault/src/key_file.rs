@@ -1,6 +1,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use zeroize::Zeroizing;
 
@@ -107,30 +108,33 @@ impl MasterKeys {
     /// Never touches a file that exists. Once this returns the file survives a power cut.
     pub fn create(path: &Path, random: [u8; 32]) -> Result<Self, KeyFileError> {
         let key = MasterKey::from_random(random).ok_or(KeyFileError::NotRandom)?;
-        let unwritable = |source| KeyFileError::Unwritable { path: path.to_owned(), source };
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, OWNER_ONLY);
-        let file = options.open(path).map_err(|source| match source.kind() {
+        // Under its own name it appears whole or not at all: another process may be about to read or to make it.
+        let mut draft = path.as_os_str().to_owned();
+        draft.push(format!(".{}.{}", std::process::id(), DRAFTS.fetch_add(1, Ordering::Relaxed)));
+        let draft = Path::new(&draft);
+        let created = write_durably(draft, &key).and_then(|()| fs::hard_link(draft, path));
+        // It is ours, so it may go. If even that fails, the first error is the one to tell.
+        let _ = fs::remove_file(draft);
+        created.and_then(|()| sync_directory(path)).map_err(|source| match source.kind() {
             io::ErrorKind::AlreadyExists => KeyFileError::Exists { path: path.to_owned() },
-            _ => unwritable(source),
-        })?;
-        write_durably(file, path, &key).map_err(|source| {
-            // Half a key would stop the next start; it is ours, so it may go. If even that fails, the first error
-            // is the one to tell.
-            let _ = fs::remove_file(path);
-            unwritable(source)
+            _ => KeyFileError::Unwritable { path: path.to_owned(), source },
         })?;
         Ok(Self::from(key))
     }
 }
 
-fn write_durably(mut file: File, path: &Path, key: &MasterKey) -> io::Result<()> {
+/// Tells the drafts of one process apart.
+static DRAFTS: AtomicU64 = AtomicU64::new(0);
+
+fn write_durably(path: &Path, key: &MasterKey) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, OWNER_ONLY);
     let content = Zeroizing::new(format!("{HEADER}{}\n", *key.to_base64()));
+    let mut file = options.open(path)?;
     file.write_all(content.as_bytes())?;
-    file.sync_all()?;
-    sync_directory(path)
+    file.sync_all()
 }
 
 /// A file's name is in its directory, which needs a sync of its own.

@@ -1,7 +1,8 @@
-//! The storage ports on SQLite, through Diesel.
+//! The storage ports on SQLite and PostgreSQL, through Diesel.
 #![deny(missing_docs)]
 
 mod failure;
+pub mod postgres;
 mod rows;
 mod schema;
 mod sqlite;

@@ -80,7 +80,12 @@ fn error(columns: ErrorColumns) -> Read<Option<DeliveryError>> {
 
 fn error_columns(error: Option<&DeliveryError>) -> ErrorColumns {
     let code = error.map(|error| error.code.into());
-    (code, error.map(|error| error.title.clone()), error.map(|error| error.detail.clone()))
+    (code, error.map(|error| storable(&error.title)), error.map(|error| storable(&error.detail)))
+}
+
+/// Text that came from outside. PostgreSQL stores none with a NUL in it, and a report must not be lost for one.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{FFFD}")
 }
 
 pub(crate) fn hash(bytes: &[u8], column: &'static str) -> Read<[u8; 32]> {

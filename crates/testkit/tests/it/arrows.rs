@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What each crate may depend on among our own. `whatotp`, the wiring list, may depend on everything.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("whatotp-domain", &[]),
     ("whatotp-vault", &["whatotp-domain"]),
     ("whatotp-ports", &["whatotp-domain", "whatotp-vault"]),
     ("whatotp-application", &["whatotp-domain", "whatotp-vault", "whatotp-ports"]),
+    ("whatotp-redis", &["whatotp-domain", "whatotp-vault", "whatotp-ports"]),
     ("whatotp-storage", &["whatotp-domain", "whatotp-vault", "whatotp-ports"]),
     ("whatotp-system", &["whatotp-domain", "whatotp-vault", "whatotp-ports"]),
     ("whatotp-whatsapp", &["whatotp-domain", "whatotp-vault", "whatotp-ports"]),
@@ -63,6 +64,7 @@ fn a_framework_stays_in_its_one_crate() {
                 _ if member.name == "whatotp-simulator" => continue,
                 name if name.starts_with("actix") => WIRING,
                 // Tests speak HTTP as well; what ships does so in one place.
+                "redis" => "whatotp-redis",
                 "reqwest" if dependency.ships => "whatotp-whatsapp",
                 _ => continue,
             };

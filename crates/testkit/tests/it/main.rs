@@ -1,4 +1,8 @@
-//! Tests of the repository as a whole, in one binary.
+//! Tests of the repository as a whole and of the servers that tests start, in one binary.
 
 #[cfg(test)]
 mod arrows;
+#[cfg(test)]
+mod fault_proxy;
+#[cfg(test)]
+mod servers;

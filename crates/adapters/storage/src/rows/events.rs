@@ -2,7 +2,7 @@ use diesel::prelude::*;
 use whatotp_domain::{AccountId, EventId, EventKind, LogEvent, Timestamp};
 use whatotp_ports::NewEvent;
 
-use super::{InColumn, Read};
+use super::{InColumn, Read, storable};
 use crate::schema::events;
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -25,8 +25,8 @@ impl EventRow {
             at: event.at.unix_ms(),
             kind: event.kind.as_str().to_owned(),
             account_id: event.account.map(|account| account.to_string()),
-            subject: event.subject.clone(),
-            detail: event.detail.clone(),
+            subject: storable(&event.subject),
+            detail: storable(&event.detail),
             fingerprint: new.fingerprint.to_vec(),
         }
     }

@@ -3,4 +3,6 @@
 
 mod contract;
 mod opening;
+#[cfg(test)]
+mod postgres;
 mod upgrading;

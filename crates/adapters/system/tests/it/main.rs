@@ -4,6 +4,7 @@
 
 mod rate_limiter_bounds;
 mod rate_limiter_clock;
+mod rate_limiter_contract;
 mod rate_limiter_oracle;
 mod rate_limiter_windows;
 

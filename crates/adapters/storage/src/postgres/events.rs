@@ -1,0 +1,48 @@
+use async_trait::async_trait;
+use diesel::ExpressionMethods;
+use diesel::prelude::{QueryDsl, SelectableHelper};
+use diesel_async::RunQueryDsl;
+use whatotp_domain::{EventId, LogEvent, Timestamp};
+use whatotp_ports::{EventStore, NewEvent, StoreResult};
+
+use super::PostgresStore;
+use crate::rows::EventRow;
+use crate::schema::events::dsl;
+
+#[async_trait]
+impl EventStore for PostgresStore {
+    async fn append_event(&self, new: NewEvent) -> StoreResult<bool> {
+        self.write(move |connection| {
+            let row = EventRow::new(&new);
+            Box::pin(async move {
+                let stored = diesel::insert_into(dsl::events)
+                    .values(&row)
+                    .on_conflict(dsl::fingerprint)
+                    .do_nothing()
+                    .execute(connection)
+                    .await?;
+                Ok(stored > 0)
+            })
+        })
+        .await
+    }
+
+    async fn list_events(&self, before: Option<EventId>, limit: u32) -> StoreResult<Vec<LogEvent>> {
+        self.scan(move |connection| {
+            Box::pin(async move {
+                let newest_first = dsl::events.order(dsl::id.desc()).limit(limit.into());
+                let mut rows = newest_first.select(EventRow::as_select()).into_boxed();
+                if let Some(before) = before {
+                    rows = rows.filter(dsl::id.lt(before.to_string()));
+                }
+                let rows: Vec<EventRow> = rows.load(connection).await?;
+                rows.into_iter().map(|row| Ok(row.read()?)).collect()
+            })
+        })
+        .await
+    }
+
+    async fn purge_events(&self, created_before: Timestamp, limit: u32) -> StoreResult<u64> {
+        self.purge_old_events(created_before, limit).await
+    }
+}

@@ -1,0 +1,145 @@
+//! The two engines side by side: whatever is asked, both give the same answer.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tempfile::TempDir;
+use whatotp_domain::{
+    AccountId, AccountScope, ApiKey, ApiKeyId, Delivery, DeliveryId, EventId, LedgerPolicy, LogEvent, MessageTemplate,
+    SenderId, SenderQuality, SessionId, TemplateId, Timestamp, WabaId,
+};
+use whatotp_ports::{
+    Account, AccountStore, ApiKeyStore, Attempt, CancelDelivery, CancelSession, Claim, ClaimedDelivery, DeliveryFilter,
+    DeliveryRecord, DeliveryStore, Enqueued, EventStore, IdempotencyStore, Issued, Lease, NewDelivery, NewEvent,
+    NewSession, Prior, Progress, Report, Reported, Resend, Resent, SenderRecord, SenderStore, Sent, SessionRecord,
+    SessionStore, Settled, StoreResult, TemplateStore, Withdrawal,
+};
+use whatotp_storage::postgres::{PostgresSettings, PostgresStore};
+use whatotp_storage::{SqliteSettings, SqliteStore};
+use whatotp_testkit::START;
+use whatotp_testkit::contract::{self, Scene};
+use whatotp_vault::{KeyHash, Kid, MessageIndex, Sealed};
+
+use super::server::{migrated, settings};
+
+/// Both engines behind one store.
+struct Mirror {
+    sqlite: SqliteStore,
+    postgres: PostgresStore,
+    _directory: TempDir,
+}
+
+fn same<T: Debug>(sqlite: StoreResult<T>, postgres: StoreResult<T>) -> StoreResult<T> {
+    assert_eq!(format!("{postgres:?}"), format!("{sqlite:?}"), "PostgreSQL on the left, SQLite on the right");
+    sqlite.and(postgres)
+}
+
+/// Asks both, one after the other.
+macro_rules! both {
+    ($(impl $port:ident { $(fn $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)+ })+) => {$(
+        #[async_trait]
+        impl $port for Mirror {
+            $(async fn $name(&self, $($argument: $type),*) -> StoreResult<$answer> {
+                let sqlite = self.sqlite.$name($(Clone::clone(&$argument)),*).await;
+                same(sqlite, self.postgres.$name($($argument),*).await)
+            })+
+        }
+    )+};
+}
+
+both! {
+    impl SessionStore {
+        fn issue(new: NewSession, now: Timestamp) -> Issued;
+        fn resend(resend: Resend, now: Timestamp) -> Option<Resent>;
+        fn withdraw(withdrawal: Withdrawal, now: Timestamp) -> ();
+        fn settle_attempt(attempt: Attempt, now: Timestamp) -> Option<Settled>;
+        fn cancel(scope: AccountScope, session: SessionId, claim: Option<Claim>, now: Timestamp) -> Option<CancelSession>;
+        fn fall_back(scope: AccountScope, session: SessionId, instead_of: DeliveryId, delivery: NewDelivery, now: Timestamp) -> bool;
+        fn fail(scope: AccountScope, session: SessionId, now: Timestamp) -> ();
+        fn find(scope: AccountScope, session: SessionId) -> Option<(SessionRecord, Sent)>;
+        fn purge_sessions(created_before: Timestamp, limit: u32) -> u64;
+        fn purge_ledgers(limits: &LedgerPolicy, now: Timestamp, limit: u32) -> u64;
+    }
+    impl DeliveryStore {
+        fn enqueue(new: NewDelivery, claim: Option<Claim>, now: Timestamp) -> Enqueued;
+        fn claim_due(lease_for: Duration, limit: u32, now: Timestamp) -> Vec<ClaimedDelivery>;
+        fn progress(lease: &Lease, progress: Progress) -> Option<Delivery>;
+        fn record_reports(reports: Vec<Report>, now: Timestamp) -> Vec<Reported>;
+        fn find_by_message(message: &MessageIndex) -> Option<DeliveryRecord>;
+        fn find_delivery(scope: AccountScope, id: DeliveryId) -> Option<DeliveryRecord>;
+        fn list_deliveries(scope: AccountScope, filter: &DeliveryFilter) -> Vec<DeliveryRecord>;
+        fn cancel_delivery(scope: AccountScope, id: DeliveryId, claim: Option<Claim>, now: Timestamp) -> Option<CancelDelivery>;
+        fn next_due() -> Option<Timestamp>;
+        fn purge_deliveries(created_before: Timestamp, limit: u32) -> u64;
+        fn purge_reports(reported_before: Timestamp, limit: u32) -> u64;
+    }
+    impl IdempotencyStore {
+        fn find_prior(claim: &Claim, now: Timestamp) -> Option<Prior>;
+        fn keep_answer(claim: &Claim, status: u16, body: Sealed) -> ();
+        fn purge_claims(now: Timestamp, limit: u32) -> u64;
+    }
+    impl AccountStore {
+        fn insert_account(account: Account) -> ();
+        fn list_accounts() -> Vec<Account>;
+        fn bind_master_key(kid: Kid) -> Kid;
+    }
+    impl ApiKeyStore {
+        fn insert_key(key: ApiKey, hash: KeyHash) -> bool;
+        fn find_key(hash: &KeyHash) -> Option<ApiKey>;
+        fn list_keys(account: Option<AccountId>) -> Vec<ApiKey>;
+        fn revoke_key(id: ApiKeyId, now: Timestamp) -> Option<ApiKey>;
+    }
+    impl TemplateStore {
+        fn insert_template(scope: AccountScope, template: MessageTemplate) -> bool;
+        fn put_template(scope: AccountScope, template: MessageTemplate) -> ();
+        fn find_template(scope: AccountScope, id: TemplateId) -> Option<MessageTemplate>;
+        fn find_template_named(scope: AccountScope, waba: Option<&WabaId>, name: &str) -> Option<MessageTemplate>;
+        fn list_templates(scope: AccountScope, before: Option<TemplateId>, limit: u32) -> Vec<MessageTemplate>;
+    }
+    impl SenderStore {
+        fn put_sender(sender: SenderRecord) -> ();
+        fn remove_sender(id: &SenderId) -> bool;
+        fn list_senders() -> Vec<SenderRecord>;
+        fn set_quality(id: &SenderId, quality: SenderQuality) -> Option<SenderQuality>;
+        fn set_routes(account: AccountId, senders: Vec<SenderId>) -> bool;
+        fn list_routes() -> Vec<(AccountId, Vec<SenderId>)>;
+    }
+    impl EventStore {
+        fn append_event(new: NewEvent) -> bool;
+        fn list_events(before: Option<EventId>, limit: u32) -> Vec<LogEvent>;
+        fn purge_events(created_before: Timestamp, limit: u32) -> u64;
+    }
+}
+
+async fn open() -> Scene {
+    let directory = tempfile::tempdir().unwrap();
+    let sqlite = SqliteSettings { create: true, ..SqliteSettings::new(directory.path().join("mirror.db")) };
+    let sqlite = SqliteStore::open(&sqlite, START).unwrap();
+    let patient = Duration::from_secs(20);
+    let postgres = settings(&migrated().await);
+    let postgres = PostgresSettings { answer_within: patient, connection_wait: patient, ..postgres };
+    let postgres = PostgresStore::open(&postgres).await.unwrap();
+    Scene::open(Arc::new(Mirror { sqlite, postgres, _directory: directory })).await
+}
+
+/// The claims in which nothing is asked at the same time: there the order, and so the answer, is anybody's.
+macro_rules! mirrored {
+    ($($claim:ident)+) => {$(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $claim() {
+            contract::$claim(open().await).await;
+        }
+    )+};
+}
+
+mirrored! {
+    random_scripts_go_as_the_rules_of_the_domain_say
+    every_filter_lists_what_fits_alone_and_together
+    a_batch_tells_of_each_delivery_once_as_it_then_is
+    workers_serve_every_account_longest_due_first
+    templates_of_every_sort_come_back_as_they_were
+    every_status_and_any_body_is_kept
+    a_purge_of_ledgers_forgets_no_limit_and_takes_no_more_than_asked
+}

@@ -1,0 +1,11 @@
+//! The store on PostgreSQL, from outside.
+
+mod contract;
+mod fairness;
+mod mirror;
+mod opening;
+mod plans;
+mod replicas;
+mod server;
+mod shape;
+mod tls;
