@@ -162,7 +162,7 @@ impl Cli {
         match self.command {
             None => commands::serve::quick_start(&settings).await,
             Some(Command::Serve) => commands::serve::serve(&settings).await,
-            Some(Command::Migrate { check }) => commands::migrate::run(&settings, check),
+            Some(Command::Migrate { check }) => commands::migrate::run(&settings, check).await,
             Some(Command::Keys(keys)) => commands::keys::run(&settings, keys).await,
             Some(Command::Try(options)) => commands::try_run::run(&settings, options).await,
             Some(Command::Doctor) => commands::doctor::run(&settings).await,

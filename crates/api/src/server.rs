@@ -14,7 +14,7 @@ use whatotp_ports::RateLimiter;
 
 use crate::context::Context;
 use crate::http::{edge, no_such_route};
-use crate::settings::Settings;
+use crate::settings::{ServerRole, Settings};
 use crate::{docs, openapi, routes, worker};
 
 /// A connection that sends no next request is closed after this.
@@ -40,6 +40,9 @@ impl Server {
     pub fn start(settings: &Settings, app: Application, limiter: Arc<dyn RateLimiter>) -> std::io::Result<Self> {
         let mut server = Self::without_background(settings, app.clone(), limiter)?;
         let draining = &server.draining;
+        if settings.role == ServerRole::Api {
+            return Ok(server);
+        }
         server.background = vec![
             tokio::spawn(worker::deliver(app.clone(), settings.delivery.concurrency, draining.subscribe())),
             tokio::spawn(worker::sweep(app.clone(), draining.subscribe())),
@@ -72,13 +75,13 @@ impl Server {
             held,
         });
         let document = web::Data::new(openapi::document());
+        let role = settings.role;
         let mut server = HttpServer::new(move || {
             App::new()
                 .app_data(context.clone())
                 .app_data(document.clone())
                 .wrap(from_fn(edge))
-                .configure(routes::configure)
-                .configure(docs::configure)
+                .configure(|cfg| mount(role, cfg))
                 .default_service(web::to(no_such_route))
         })
         .disable_signals()
@@ -120,5 +123,14 @@ impl Server {
         if tokio::time::timeout(RELEASE, self.released.recv()).await.is_err() {
             tracing::warn!("the HTTP workers did not end in time; the database is tidied up at the next start");
         }
+    }
+}
+
+/// A worker answers nobody but those who ask whether it lives.
+fn mount(role: ServerRole, cfg: &mut web::ServiceConfig) {
+    routes::configure_health(cfg);
+    if role != ServerRole::Worker {
+        routes::configure(cfg);
+        docs::configure(cfg);
     }
 }

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,6 +8,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer};
 use whatotp_application::Policy;
 use whatotp_domain::{IpNet, LedgerPolicy, Locale, OtpPolicy, SendCap, SessionTtl};
+use whatotp_redis::RedisAddress;
+use whatotp_storage::postgres::PostgresSettings;
 
 mod layers;
 mod whatsapp;
@@ -55,8 +58,12 @@ pub enum SettingsError {
 pub struct Settings {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// What this process does.
+    pub role: ServerRole,
     /// The database. It may carry a password.
     pub database_url: SecretString,
+    /// Where request limits are shared; empty for limits of this process alone.
+    pub redis_url: SecretString,
     /// The master keys.
     pub master_key_file: PathBuf,
     /// Proxies that are believed.
@@ -78,8 +85,31 @@ pub struct Settings {
     pub server: ServerSettings,
     /// SQLite.
     pub sqlite: SqliteTuning,
+    /// PostgreSQL.
+    pub postgres: PostgresTuning,
     /// The log.
     pub log: LogSettings,
+}
+
+/// What a process does. Any number of each may run on one PostgreSQL database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ServerRole {
+    /// Everything.
+    All,
+    /// Answers requests, and makes the first attempt to send a code.
+    Api,
+    /// Delivers what is due, and deletes what is over. Answers health checks only.
+    Worker,
+}
+
+/// Where the data is.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// In this file.
+    Sqlite(PathBuf),
+    /// On the server that this URL names.
+    Postgres(SecretString),
 }
 
 /// `[limits]`
@@ -170,6 +200,16 @@ pub struct SqliteTuning {
     pub readers: usize,
     /// Operations that may wait.
     pub queue: usize,
+}
+
+/// `[postgres]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresTuning {
+    connections: u32,
+    queue: usize,
+    statement_timeout_seconds: u32,
+    transaction_pooler: bool,
 }
 
 /// `[log]`
@@ -278,11 +318,20 @@ impl Settings {
             (self.retention.delivery_days >= 2, "retention.delivery_days must be at least 2"),
             (self.sqlite.readers > 0 && self.sqlite.queue > 0, "sqlite.readers and sqlite.queue must be at least 1"),
             (self.retention.event_days > 0, "retention.event_days must be at least 1"),
+            (
+                self.postgres.connections > 0 && self.postgres.queue > 0 && self.postgres.statement_timeout_seconds > 0,
+                "postgres.connections, postgres.queue and postgres.statement_timeout_seconds must be at least 1",
+            ),
+            (
+                self.role == ServerRole::All || !matches!(self.database(), Ok(Database::Sqlite(_))),
+                "role must be all with SQLite, which one process uses at a time; several processes need PostgreSQL",
+            ),
             (self.server.body_timeout_seconds > 0, "server.body_timeout_seconds must be at least 1"),
         ];
         if let Some((_, rule)) = rules.iter().chain(&self.whatsapp.rules()).find(|(holds, _)| !holds) {
             return Err(SettingsError::Value((*rule).to_owned()));
         }
+        self.redis()?;
         self.whatsapp.sender().map(drop)
     }
 }
@@ -320,17 +369,52 @@ where
 }
 
 impl Settings {
-    /// The path of the SQLite file.
-    pub fn sqlite_path(&self) -> Result<PathBuf, SettingsError> {
+    /// Where the data is.
+    pub fn database(&self) -> Result<Database, SettingsError> {
         let url = self.database_url.expose_secret();
         match url.split_once(':') {
-            Some(("sqlite", path)) if !path.is_empty() => Ok(PathBuf::from(path)),
+            Some(("sqlite", path)) if !path.is_empty() => Ok(Database::Sqlite(PathBuf::from(path))),
             Some(("sqlite", _)) => {
                 Err(SettingsError::Value("database_url names no file; write sqlite:PATH".to_owned()))
             }
+            Some(("postgres" | "postgresql", _)) => Ok(Database::Postgres(self.database_url.clone())),
             _ => Err(SettingsError::Value(
-                "database_url has a scheme that this version does not know; write sqlite:PATH".to_owned(),
+                "database_url has a scheme that this version does not know; write sqlite:PATH or postgres://…"
+                    .to_owned(),
             )),
+        }
+    }
+
+    /// How the PostgreSQL server with this URL is used.
+    #[must_use]
+    pub fn postgres(&self, url: SecretString) -> PostgresSettings {
+        let tuning = &self.postgres;
+        PostgresSettings {
+            connections: tuning.connections,
+            queue: tuning.queue,
+            statement_timeout: seconds(tuning.statement_timeout_seconds),
+            transaction_pooler: tuning.transaction_pooler,
+            ..PostgresSettings::new(url)
+        }
+    }
+
+    /// Where request limits are shared.
+    pub fn redis(&self) -> Result<Option<RedisAddress>, SettingsError> {
+        let url = self.redis_url.expose_secret();
+        if url.is_empty() {
+            return Ok(None);
+        }
+        let address = RedisAddress::parse(url).map_err(|error| SettingsError::Value(format!("redis_url: {error}")))?;
+        Ok(Some(address))
+    }
+}
+
+impl fmt::Display for Database {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "{}", path.display()),
+            Self::Postgres(url) => f.write_str(&layers::without_password(url.expose_secret())),
         }
     }
 }

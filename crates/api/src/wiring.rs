@@ -3,14 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use secrecy::SecretString;
 use whatotp_application::{Application, Ports};
-use whatotp_ports::{Clock, Entropy, RateLimiter, random};
+use whatotp_ports::{
+    AccountStore, ApiKeyStore, Clock, DeliveryStore, Entropy, EventStore, IdempotencyStore, RateLimiter, SenderStore,
+    SessionStore, TemplateStore, Wakeups, random,
+};
+use whatotp_redis::RedisRateLimiter;
+use whatotp_storage::postgres::{self, PostgresOpenError, PostgresStore, PostgresWakeups};
 use whatotp_storage::{OpenError, SqliteSettings, SqliteStore, is_unused, migrate};
 use whatotp_system::{LocalRateLimiter, LocalWakeups, SystemClock, SystemEntropy};
 use whatotp_vault::{KeyFileError, Keyring, MasterKeys};
 use whatotp_whatsapp::{ClientError, CloudApi, Sandbox};
 
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{Database, Settings, SettingsError};
 
 /// What is plugged in from outside: a test brings a clock of its own.
 #[derive(Clone)]
@@ -36,6 +42,9 @@ pub enum WiringError {
     /// The database.
     #[error(transparent)]
     Database(#[from] OpenError),
+    /// The database, where it is PostgreSQL.
+    #[error(transparent)]
+    Postgres(#[from] PostgresOpenError),
     /// The master keys.
     #[error(transparent)]
     MasterKey(#[from] KeyFileError),
@@ -66,7 +75,7 @@ pub enum WiringError {
     )]
     NoMasterKey {
         /// Where the database is.
-        database: PathBuf,
+        database: String,
         /// Where the key should be.
         master_key: PathBuf,
     },
@@ -101,34 +110,49 @@ pub enum Role {
 
 /// The use cases over the configured adapters.
 pub async fn application(settings: &Settings, role: Role, outside: &Outside) -> Result<Application, WiringError> {
-    let database = settings.sqlite_path()?;
-    let keyring = Arc::new(Keyring::new(found_or_founded(settings, &database, role, outside)?));
-    let sqlite = SqliteSettings {
-        path: database,
-        create: false,
-        exclusive: role == Role::Own,
-        readers: settings.sqlite.readers,
-        queue: settings.sqlite.queue,
+    let local: Arc<dyn Wakeups> = Arc::new(LocalWakeups::default());
+    let (keyring, stores, wakeups) = match settings.database()? {
+        Database::Sqlite(path) => {
+            let keyring = Keyring::new(found_or_founded(settings, &path, role, outside)?);
+            let sqlite = SqliteSettings {
+                path,
+                create: false,
+                exclusive: role == Role::Own,
+                readers: settings.sqlite.readers,
+                queue: settings.sqlite.queue,
+            };
+            (keyring, Stores::from(Arc::new(SqliteStore::open(&sqlite, outside.clock.now())?)), local)
+        }
+        Database::Postgres(url) => {
+            let keyring = Keyring::new(keys_of_postgres(settings, &url, role, outside).await?);
+            let postgres = settings.postgres(url);
+            let store = Arc::new(PostgresStore::open(&postgres).await?);
+            let wakeups = if postgres.transaction_pooler || role != Role::Own {
+                local
+            } else {
+                Arc::new(PostgresWakeups::start(&postgres, local)?)
+            };
+            (keyring, Stores::from(store), wakeups)
+        }
     };
-    let store = Arc::new(SqliteStore::open(&sqlite, outside.clock.now())?);
     let cloud_api = Arc::new(CloudApi::new(settings.whatsapp.timeouts(settings.delivery.channel_timeout_seconds))?);
     let ports = Ports {
         clock: outside.clock.clone(),
         entropy: outside.entropy.clone(),
-        sessions: store.clone(),
-        deliveries: store.clone(),
-        idempotency: store.clone(),
-        accounts: store.clone(),
-        keys: store.clone(),
-        templates: store.clone(),
-        senders: store.clone(),
-        events: store,
+        sessions: stores.sessions,
+        deliveries: stores.deliveries,
+        idempotency: stores.idempotency,
+        accounts: stores.accounts,
+        keys: stores.keys,
+        templates: stores.templates,
+        senders: stores.senders,
+        events: stores.events,
         live_channel: cloud_api.clone(),
         catalog: cloud_api,
         sandbox: Arc::new(Sandbox),
-        wakeups: Arc::new(LocalWakeups::default()),
+        wakeups,
     };
-    let app = Application::new(ports, keyring, settings.policy());
+    let app = Application::new(ports, Arc::new(keyring), settings.policy());
     app.bind_master_key().await?;
     if role == Role::Own {
         app.configure_sender(settings.whatsapp.sender()?).await?;
@@ -136,10 +160,81 @@ pub async fn application(settings: &Settings, role: Role, outside: &Outside) -> 
     Ok(app)
 }
 
-/// The request limiter.
-#[must_use]
-pub fn limiter(settings: &Settings, outside: &Outside) -> Arc<dyn RateLimiter> {
-    Arc::new(LocalRateLimiter::new(outside.clock.clone(), settings.limits.subjects))
+/// One database behind every storage port.
+struct Stores {
+    sessions: Arc<dyn SessionStore>,
+    deliveries: Arc<dyn DeliveryStore>,
+    idempotency: Arc<dyn IdempotencyStore>,
+    accounts: Arc<dyn AccountStore>,
+    keys: Arc<dyn ApiKeyStore>,
+    templates: Arc<dyn TemplateStore>,
+    senders: Arc<dyn SenderStore>,
+    events: Arc<dyn EventStore>,
+}
+
+impl<S> From<Arc<S>> for Stores
+where
+    S: SessionStore
+        + DeliveryStore
+        + IdempotencyStore
+        + AccountStore
+        + ApiKeyStore
+        + TemplateStore
+        + SenderStore
+        + EventStore
+        + 'static,
+{
+    fn from(store: Arc<S>) -> Self {
+        Self {
+            sessions: store.clone(),
+            deliveries: store.clone(),
+            idempotency: store.clone(),
+            accounts: store.clone(),
+            keys: store.clone(),
+            templates: store.clone(),
+            senders: store.clone(),
+            events: store,
+        }
+    }
+}
+
+/// The request limiter: shared through Redis where that is configured, and this process's own while it is out of reach.
+pub async fn limiter(settings: &Settings, outside: &Outside) -> Result<Arc<dyn RateLimiter>, SettingsError> {
+    let local = Arc::new(LocalRateLimiter::new(outside.clock.clone(), settings.limits.subjects));
+    Ok(match settings.redis()? {
+        None => local,
+        Some(address) => Arc::new(RedisRateLimiter::connect(address, local).await),
+    })
+}
+
+/// The master keys of an installation on PostgreSQL. The database is there before we are, so a key file without any data
+/// is how each process but the first begins; data without a key file is a loss.
+async fn keys_of_postgres(
+    settings: &Settings,
+    url: &SecretString,
+    role: Role,
+    outside: &Outside,
+) -> Result<MasterKeys, WiringError> {
+    let master_key = settings.master_key_file.clone();
+    let found = master_key.exists();
+    if !found && (role == Role::Look || !postgres::is_unused(url).await?) {
+        let database = Database::Postgres(url.clone()).to_string();
+        return Err(WiringError::NoMasterKey { database, master_key });
+    }
+    if !found {
+        find_directory(&master_key, "master_key_file")?;
+    }
+    if role != Role::Look {
+        postgres::migrate(url, false).await?;
+    }
+    if found {
+        return Ok(MasterKeys::load(&master_key)?);
+    }
+    match MasterKeys::create(&master_key, random(&*outside.entropy)?) {
+        // Another process that starts at the same moment was faster.
+        Err(KeyFileError::Exists { .. }) => Ok(MasterKeys::load(&master_key)?),
+        created => Ok(created?),
+    }
 }
 
 /// The master keys of the installation. A database and its key are made together, when neither is there; when one of
@@ -155,7 +250,7 @@ fn found_or_founded(
     match (database.exists(), master_key.exists()) {
         (true, true) => return Ok(MasterKeys::load(&master_key)?),
         (true, false) if !is_unused(database)? => {
-            return Err(WiringError::NoMasterKey { database: database.to_owned(), master_key });
+            return Err(WiringError::NoMasterKey { database: database.display().to_string(), master_key });
         }
         (false, true) => return Err(WiringError::NoDatabase { database: database.to_owned(), master_key }),
         (false, false) if role == Role::Look => {

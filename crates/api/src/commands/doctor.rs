@@ -1,14 +1,16 @@
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
-use whatotp_application::{Application, Failure, SenderCheck};
+use whatotp_application::{Application, Failure, SenderCheck, error_chain};
 use whatotp_domain::SenderId;
 use whatotp_ports::Clock as _;
-use whatotp_system::SystemClock;
+use whatotp_redis::RedisRateLimiter;
+use whatotp_system::{LocalRateLimiter, SystemClock};
 use whatotp_vault::MasterKeys;
 
 use super::{Outcome, http_client, refusal, say};
-use crate::settings::Settings;
+use crate::settings::{Database, Settings};
 use crate::wiring::{self, Outside, Role};
 
 /// What came of one check: fine, or what to do.
@@ -25,6 +27,7 @@ pub(crate) async fn run(settings: &Settings) -> Outcome {
         ("clock", clock()),
         ("master key", master_key(settings)),
         ("database", database(settings, app.as_ref()).await),
+        ("redis", redis(settings).await),
         ("keys", keys(app.as_ref()).await),
         ("server", server(settings).await),
     ];
@@ -61,16 +64,36 @@ fn master_key(settings: &Settings) -> Finding {
 }
 
 async fn database(settings: &Settings, app: Result<&Application, &String>) -> Finding {
-    let path = settings.sqlite_path().map_err(|error| error.to_string())?;
-    let pending = whatotp_storage::migrate(&path, true).map_err(|error| error.to_string())?;
-    if !path.exists() {
-        return Err(format!("there is none at {}: run `whatotp` or `whatotp migrate`", path.display()));
-    }
+    let database = settings.database().map_err(|error| error.to_string())?;
+    let pending = match &database {
+        Database::Sqlite(path) => {
+            let pending = whatotp_storage::migrate(path, true).map_err(|error| error.to_string())?;
+            if !path.exists() {
+                return Err(format!("there is none at {}: run `whatotp` or `whatotp migrate`", path.display()));
+            }
+            pending
+        }
+        Database::Postgres(url) => {
+            whatotp_storage::postgres::migrate(url, true).await.map_err(|error| error_chain(&error))?
+        }
+    };
     if !pending.is_empty() {
         return Err(format!("{} migrations are pending: run `whatotp migrate`", pending.len()));
     }
     app.map_err(String::clone)?.check().await.map_err(|error| error.to_string())?;
-    Ok(format!("{}, up to date", path.display()))
+    Ok(format!("{database}, up to date"))
+}
+
+async fn redis(settings: &Settings) -> Finding {
+    let Some(address) = settings.redis().map_err(|error| error.to_string())? else {
+        return Ok("not configured: each process counts requests for itself".to_owned());
+    };
+    let local = Arc::new(LocalRateLimiter::new(Arc::new(SystemClock), settings.limits.subjects));
+    if RedisRateLimiter::connect(address, local).await.is_shared() {
+        Ok("request limits are shared".to_owned())
+    } else {
+        Err("out of reach: each process counts requests for itself; correct redis_url, or start Redis".to_owned())
+    }
 }
 
 async fn keys(app: Result<&Application, &String>) -> Finding {

@@ -1,3 +1,4 @@
+use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ pub(crate) async fn serve(settings: &Settings) -> Outcome {
     let app = wiring::application(settings, Role::Own, &outside).await?;
     first_sync(&app).await;
     let signals = Signals::listen()?;
-    let server = start(settings, app, &outside)?;
+    let server = start(settings, app, &outside).await?;
     say(format!("listening on http://{}", server.address()));
     run_until_told_to_stop(server, signals, settings.server.drain()).await
 }
@@ -33,7 +34,7 @@ pub(crate) async fn quick_start(settings: &Settings) -> Outcome {
     let app = wiring::application(settings, Role::Own, &outside).await?;
     first_sync(&app).await;
     let signals = Signals::listen()?;
-    let server = start(settings, app.clone(), &outside)?;
+    let server = start(settings, app.clone(), &outside).await?;
     // Not before it listens: a key that is made is shown, now or never.
     let first_run = app.set_up().await?;
     welcome(settings, &format!("http://{}", server.address()), first_run.as_ref())?;
@@ -55,23 +56,20 @@ async fn first_sync(app: &Application) {
     }
 }
 
-fn start(settings: &Settings, app: Application, outside: &Outside) -> std::io::Result<Server> {
-    Server::start(settings, app, wiring::limiter(settings, outside)).map_err(|error| {
-        std::io::Error::new(
-            error.kind(),
-            format!("cannot listen on {}: {error}; change the setting listen", settings.listen),
-        )
-    })
+async fn start(
+    settings: &Settings,
+    app: Application,
+    outside: &Outside,
+) -> Result<Server, Box<dyn Error + Send + Sync>> {
+    let limiter = wiring::limiter(settings, outside).await?;
+    let started = Server::start(settings, app, limiter);
+    started.map_err(|error| format!("cannot listen on {}: {error}; change the setting listen", settings.listen).into())
 }
 
 fn welcome(settings: &Settings, url: &str, first_run: Option<&FirstRun>) -> Result<(), crate::settings::SettingsError> {
-    let database = settings.sqlite_path()?;
+    let database = settings.database()?;
     say("");
-    say(format!(
-        "  Your data      {} (back it up together with {})",
-        database.display(),
-        settings.master_key_file.display()
-    ));
+    say(format!("  Your data      {} (back it up together with {})", database, settings.master_key_file.display()));
     if let Some(FirstRun { key, .. }) = first_run {
         let key = key.expose();
         say(format!("  Your test key  {key}  (shown only now)"));

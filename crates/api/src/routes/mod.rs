@@ -24,7 +24,13 @@ use crate::http::{Answer, Problem, authenticate, no_such_route};
 use messages::MessageBody;
 use otp_bodies::SessionBody;
 
-/// Mounts everything that is not a page.
+/// Mounts what every process answers.
+pub(crate) fn configure_health(cfg: &mut web::ServiceConfig) {
+    cfg.service(web::resource("/livez").route(web::get().to(health::live)))
+        .service(web::resource("/readyz").route(web::get().to(health::ready)));
+}
+
+/// Mounts everything else that is not a page.
 pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     cfg.service(
         web::scope("/v1")
@@ -49,8 +55,6 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
             .route(web::get().to(webhooks::handshake))
             .route(web::post().to(webhooks::receive)),
     )
-    .service(web::resource("/livez").route(web::get().to(health::live)))
-    .service(web::resource("/readyz").route(web::get().to(health::ready)))
     .service(web::resource("/openapi.json").route(web::get().to(meta::openapi)))
     .service(web::resource("/.well-known/jwks.json").route(web::get().to(meta::jwks)))
     .service(web::resource("/.well-known/security.txt").route(web::get().to(meta::security_txt)));

@@ -49,9 +49,10 @@ const SECRETS: [&str; 4] =
     ["whatsapp.access_token", "whatsapp.app_secret", "whatsapp.previous_app_secret", "whatsapp.verify_token"];
 
 fn without_secret(key: &str, value: &str) -> String {
-    if SECRETS.contains(&key) && !value.is_empty() {
-        return "[REDACTED]".to_owned();
-    }
+    if SECRETS.contains(&key) && !value.is_empty() { "[REDACTED]".to_owned() } else { without_password(value) }
+}
+
+pub(super) fn without_password(value: &str) -> String {
     match value.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?))) {
         Some((scheme, (_, host))) => format!("{scheme}://[REDACTED]@{host}"),
         None => value.to_owned(),

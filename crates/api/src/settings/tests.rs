@@ -64,11 +64,33 @@ fn a_secret_can_come_from_a_file_and_is_not_explained() {
 }
 
 #[test]
-fn only_a_path_is_a_sqlite_url() {
-    let path = |url: &str| load(&[("WHATOTP_DATABASE_URL", url)]).unwrap().sqlite_path();
-    assert_eq!(path("sqlite:/tmp/x.db").unwrap(), PathBuf::from("/tmp/x.db"));
-    assert!(path("sqlite:").is_err());
-    assert!(path("mysql://db").is_err());
+fn a_database_is_a_path_or_a_postgres_url() {
+    let database = |url: &str| load(&[("WHATOTP_DATABASE_URL", url)]).and_then(|settings| settings.database());
+    assert!(matches!(database("sqlite:/tmp/x.db"), Ok(Database::Sqlite(path)) if path == Path::new("/tmp/x.db")));
+    for url in ["postgres://user:hunter2@db/whatotp", "postgresql://user:hunter2@db/whatotp"] {
+        let Ok(postgres @ Database::Postgres(_)) = database(url) else { panic!("{url}") };
+        assert!(postgres.to_string().ends_with("://[REDACTED]@db/whatotp"), "{postgres}");
+    }
+    for url in ["sqlite:", "mysql://db", "whatotp.db", ""] {
+        assert!(database(url).is_err(), "{url}");
+    }
+}
+
+#[test]
+fn sqlite_is_for_one_process() {
+    let role = |url: &str| load(&[("WHATOTP_DATABASE_URL", url), ("WHATOTP_ROLE", "worker")]);
+    assert!(role("sqlite:data/whatotp.db").unwrap_err().to_string().contains("PostgreSQL"));
+    assert_eq!(role("postgres://db/whatotp").unwrap().role, ServerRole::Worker);
+    assert!(load(&[("WHATOTP_ROLE", "boss")]).is_err());
+}
+
+#[test]
+fn a_redis_url_that_is_none_is_refused_and_not_repeated() {
+    let redis = |url: &str| load(&[("WHATOTP_REDIS_URL", url)]);
+    assert!(redis("redis://127.0.0.1:6379").unwrap().redis().unwrap().is_some());
+    assert!(redis("").unwrap().redis().unwrap().is_none());
+    let error = redis("http://user:hunter2@cache").unwrap_err().to_string();
+    assert!(error.contains("redis_url") && !error.contains("hunter2"), "{error}");
 }
 
 const SENDER: [(&str, &str); 3] = [

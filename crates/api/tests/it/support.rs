@@ -121,7 +121,7 @@ impl TestApp {
         let app = Application::new(ports, keyring, settings.policy());
 
         let first = app.set_up().await.unwrap().unwrap();
-        let server = start(&settings, app.clone(), wiring::limiter(&settings, &outside)).unwrap();
+        let server = start(&settings, app.clone(), wiring::limiter(&settings, &outside).await.unwrap()).unwrap();
         let api = Client::new(format!("http://{}", server.address())).with_key(first.key.expose());
         let account = first.account;
         Self {
