@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use whatotp_domain::{DeliveryEvent, DeliveryStatus, Mode, Timestamp};
 use whatotp_ports::{ClaimedDelivery, DeliveryKind, DeliveryRecord, Lease, Progress, SendOutcome, Topic};
 
-use crate::hand_over::Sent;
+use crate::outcome::Sent;
 use crate::{Application, Failure, error_chain};
 
 impl Application {

@@ -1,7 +1,8 @@
 use whatotp_domain::{Delivery, DeliveryId, Locale, OtpSession, PhoneNumber, Timestamp};
 use whatotp_ports::{Content, DeliveryKind, Lease, NewDelivery, SessionRecord, Topic};
 
-use crate::hand_over::{HandedOver, Letter, Sent};
+use crate::hand_over::{HandedOver, Letter};
+use crate::outcome::Sent;
 use crate::sealing::{DELIVERIES, Row};
 use crate::{Application, Failure};
 

@@ -3,10 +3,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use whatotp_domain::{
-    AccountId, AccountScope, EventKind, Locale, MessageTemplate, Mode, SenderId, SenderQuality, TemplateId,
-    TemplateStatus, Timestamp, Translation, Variables, WabaId,
+    AccountId, AccountScope, EventKind, MessageTemplate, Mode, SenderQuality, TemplateId, TemplateStatus, Timestamp,
+    Translation, WabaId,
 };
-use whatotp_ports::{AuthenticationDraft, CatalogError, Origin, ProviderTemplate, Submitted, random};
+use whatotp_ports::{CatalogError, Origin, ProviderTemplate, random};
 
 use crate::{Application, Failure};
 
@@ -84,41 +84,6 @@ impl Application {
             }
         }
         listed
-    }
-
-    /// Makes or changes an authentication template at WhatsApp, in all its languages, in a sender's business account.
-    /// `None` when there is no such sender.
-    pub async fn submit_authentication(
-        &self,
-        sender: &SenderId,
-        draft: &AuthenticationDraft,
-    ) -> Result<Option<Result<Vec<Submitted>, CatalogError>>, Failure> {
-        let routing = self.routing().await?;
-        let Some(origin) = routing.sender(sender) else { return Ok(None) };
-        Ok(Some(self.ports.catalog.submit_authentication(&origin.sender, draft).await))
-    }
-
-    /// What an authentication template would say. `None` when there is no such sender.
-    pub async fn preview_authentication(
-        &self,
-        sender: &SenderId,
-        draft: &AuthenticationDraft,
-    ) -> Result<Option<Result<Vec<(Locale, String)>, CatalogError>>, Failure> {
-        let routing = self.routing().await?;
-        let Some(origin) = routing.sender(sender) else { return Ok(None) };
-        Ok(Some(self.ports.catalog.preview_authentication(&origin.sender, draft).await))
-    }
-
-    /// Hands one language of another template in. `None` when there is no such sender.
-    pub async fn submit_template(
-        &self,
-        sender: &SenderId,
-        template: &ProviderTemplate,
-        examples: &Variables,
-    ) -> Result<Option<Result<Submitted, CatalogError>>, Failure> {
-        let routing = self.routing().await?;
-        let Some(origin) = routing.sender(sender) else { return Ok(None) };
-        Ok(Some(self.ports.catalog.submit(&origin.sender, template, examples).await))
     }
 
     /// A template of one of an account's senders. An account that is new has its templates read now: it has to send its

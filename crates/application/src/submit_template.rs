@@ -1,0 +1,42 @@
+use whatotp_domain::{Locale, SenderId, Variables};
+use whatotp_ports::{AuthenticationDraft, CatalogError, ProviderTemplate, Submitted};
+
+use crate::{Application, Failure};
+
+/// Handing templates in. What WhatsApp makes of them comes with the next synchronisation.
+impl Application {
+    /// Makes or changes an authentication template at WhatsApp, in all its languages, in a sender's business account.
+    /// `None` when there is no such sender.
+    pub async fn submit_authentication(
+        &self,
+        sender: &SenderId,
+        draft: &AuthenticationDraft,
+    ) -> Result<Option<Result<Vec<Submitted>, CatalogError>>, Failure> {
+        let routing = self.routing().await?;
+        let Some(origin) = routing.sender(sender) else { return Ok(None) };
+        Ok(Some(self.ports.catalog.submit_authentication(&origin.sender, draft).await))
+    }
+
+    /// What an authentication template would say. `None` when there is no such sender.
+    pub async fn preview_authentication(
+        &self,
+        sender: &SenderId,
+        draft: &AuthenticationDraft,
+    ) -> Result<Option<Result<Vec<(Locale, String)>, CatalogError>>, Failure> {
+        let routing = self.routing().await?;
+        let Some(origin) = routing.sender(sender) else { return Ok(None) };
+        Ok(Some(self.ports.catalog.preview_authentication(&origin.sender, draft).await))
+    }
+
+    /// Hands one language of another template in. `None` when there is no such sender.
+    pub async fn submit_template(
+        &self,
+        sender: &SenderId,
+        template: &ProviderTemplate,
+        examples: &Variables,
+    ) -> Result<Option<Result<Submitted, CatalogError>>, Failure> {
+        let routing = self.routing().await?;
+        let Some(origin) = routing.sender(sender) else { return Ok(None) };
+        Ok(Some(self.ports.catalog.submit(&origin.sender, template, examples).await))
+    }
+}
