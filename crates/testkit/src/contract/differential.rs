@@ -16,8 +16,8 @@ use crate::fixtures::{
 };
 use crate::{START, SeededEntropy};
 
-const SCRIPTS: u64 = 300;
-const STEPS: usize = 60;
+const SCRIPTS: u64 = 1_000;
+const STEPS: usize = 40;
 /// How many scripts run side by side, so that a store that batches has something to batch.
 const AT_ONCE: usize = 24;
 
