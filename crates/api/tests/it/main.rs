@@ -9,4 +9,6 @@ mod live;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod replicas;
+#[cfg(test)]
 mod support;

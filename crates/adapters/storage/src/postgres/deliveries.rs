@@ -105,11 +105,13 @@ async fn cancel(
     claim: Option<&Claim>,
     now: Timestamp,
 ) -> Result<Option<CancelDelivery>, Failure> {
+    let row = lock_row(connection, scope, id).await?;
+    // Under the lock, or another process may do the same work between this look and it.
     if let Some(prior) = claims::prior(connection, claim, now).await? {
         return Ok(Some(CancelDelivery::Replay(prior)));
     }
     // The code of a session is not canceled without the session.
-    let message = lock_row(connection, scope, id).await?.filter(|row| row.template_id.is_some());
+    let message = row.filter(|row| row.template_id.is_some());
     let Some(message) = message.map(DeliveryRow::read).transpose()? else { return Ok(None) };
     if !cancel_if_queued(connection, scope, id, now).await? {
         return Ok(Some(CancelDelivery::TooLate(message.delivery.status())));

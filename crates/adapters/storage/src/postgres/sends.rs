@@ -81,10 +81,11 @@ enum Fate {
 #[async_trait]
 impl Batched for Issue {
     async fn run(connection: &mut AsyncPgConnection, batch: &[Self]) -> Result<Vec<Issued>, Failure> {
-        let mut priors =
-            Priors::find(connection, batch.iter().filter_map(|issue| issue.new.claim.as_ref()).collect()).await?;
         let keys = batch.iter().map(Self::ledger).collect();
         let mut ledgers = Ledgers::lock(connection, keys).await?;
+        // Under the lock, or another process may do the same work between this look and it.
+        let claims = batch.iter().filter_map(|issue| issue.new.claim.as_ref());
+        let mut priors = Priors::find(connection, claims.collect()).await?;
         let mut fates = Vec::with_capacity(batch.len());
         for issue in batch {
             fates.push(match priors.of(issue.new.claim.as_ref(), issue.now)? {
@@ -192,11 +193,11 @@ pub(super) async fn store_claims(
 #[async_trait]
 impl Batched for SendAgain {
     async fn run(connection: &mut AsyncPgConnection, batch: &[Self]) -> Result<Vec<Option<Resent>>, Failure> {
-        let claims = batch.iter().filter_map(|again| again.resend.claim.as_ref());
-        let mut priors = Priors::find(connection, claims.collect()).await?;
         let mut ledgers = Ledgers::lock(connection, batch.iter().map(Self::ledger).collect()).await?;
         let keys = batch.iter().map(|again| (again.resend.scope, again.resend.session));
         let found = sessions::lock(connection, keys.collect()).await?;
+        let claims = batch.iter().filter_map(|again| again.resend.claim.as_ref());
+        let mut priors = Priors::find(connection, claims.collect()).await?;
         let (mut answers, mut stored, mut new, mut done) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for again in batch {
             let Resend { scope, session, claim, .. } = &again.resend;

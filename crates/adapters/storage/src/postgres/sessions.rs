@@ -214,10 +214,12 @@ async fn cancel(
     claim: Option<&Claim>,
     now: Timestamp,
 ) -> Result<Option<CancelSession>, Failure> {
+    let locked = lock(connection, vec![key]).await?.remove(&key);
+    // Under the lock, or another process may do the same work between this look and it.
     if let Some(prior) = claims::prior(connection, claim, now).await? {
         return Ok(Some(CancelSession::Replay(prior)));
     }
-    let Some(mut record) = lock(connection, vec![key]).await?.remove(&key) else { return Ok(None) };
+    let Some(mut record) = locked else { return Ok(None) };
     if let Err(finished) = record.session.cancel(now) {
         return Ok(Some(CancelSession::Finished(finished.0)));
     }

@@ -51,9 +51,10 @@ fetch!(
 #[async_trait]
 impl Batched for Settle {
     async fn run(connection: &mut AsyncPgConnection, batch: &[Self]) -> Result<Vec<Option<Settled>>, Failure> {
+        let mut ledgers = Ledgers::lock(connection, batch.iter().map(Self::ledger).collect()).await?;
+        // Under the lock, or another process may do the same work between this look and it.
         let claims = batch.iter().filter_map(|settle| settle.attempt.claim.as_ref());
         let mut priors = Priors::find(connection, claims.collect()).await?;
-        let mut ledgers = Ledgers::lock(connection, batch.iter().map(Self::ledger).collect()).await?;
         let mut answers: Vec<Option<Settled>> = Vec::with_capacity(batch.len());
         for Self { attempt, now } in batch {
             let prior = priors.of(attempt.claim.as_ref(), *now)?.map(Settled::Replay);
