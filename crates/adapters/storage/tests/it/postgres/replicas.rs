@@ -161,7 +161,9 @@ async fn what_one_process_announces_another_hears() {
     let here = PostgresWakeups::start(&settings, Arc::new(Ear(ear))).unwrap();
     let topic = Topic::Message(a_message(ALICE, START).id);
     here.announce(topic);
-    assert_eq!(own.try_recv().unwrap(), topic, "its own process hears it at once");
+    // It may have begun to listen before, and then has said so as well.
+    let own: Vec<Topic> = std::iter::from_fn(|| own.try_recv().ok()).collect();
+    assert!(own.contains(&topic), "its own process hears it at once: {own:?}");
     assert_eq!(heard.recv().await, Some(topic));
 }
 
