@@ -111,7 +111,7 @@ impl Application {
 }
 
 /// Whether it was definitely not sent, and another sender may do better.
-pub(crate) const fn is_not_sent(outcome: &SendOutcome) -> bool {
+const fn is_not_sent(outcome: &SendOutcome) -> bool {
     matches!(outcome, SendOutcome::Refused(_) | SendOutcome::Unavailable { .. } | SendOutcome::Invalid(_))
 }
 

@@ -10,7 +10,7 @@ const CALLS: usize = 60;
 
 /// A limiter that is too simple to be wrong: it keeps everything, for ever.
 #[derive(Default)]
-struct Oracle {
+pub struct Oracle {
     /// The key and the moment of each admission.
     admitted: Vec<(u64, i64)>,
 }
@@ -23,7 +23,8 @@ impl Oracle {
         mine.map(|(_, moment)| *moment).collect()
     }
 
-    fn ask(&mut self, rules: &[RateRule], now: i64) -> RateDecision {
+    /// What is decided for these rules at `now`, in milliseconds, which never goes back.
+    pub fn ask(&mut self, rules: &[RateRule], now: i64) -> RateDecision {
         let admitted = rules.iter().all(|rule| {
             let cost: u32 = rules.iter().filter(|other| other.key == rule.key).map(|other| other.cost).sum();
             self.counting(rule, now).len() + usize::try_from(cost.max(1)).unwrap()
