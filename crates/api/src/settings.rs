@@ -1,19 +1,18 @@
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use config::Config;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 use whatotp_application::Policy;
 use whatotp_domain::{IpNet, LedgerPolicy, Locale, OtpPolicy, SendCap, SessionTtl};
-use whatotp_redis::RedisAddress;
-use whatotp_storage::postgres::PostgresSettings;
 
+mod database;
 mod layers;
 mod whatsapp;
 
+pub use database::Database;
 pub use layers::{Explained, Variables, explain};
 use layers::{Layers, unusable};
 pub use whatsapp::WhatsappSettings;
@@ -101,15 +100,6 @@ pub enum ServerRole {
     Api,
     /// Delivers what is due, and deletes what is over. Answers health checks only.
     Worker,
-}
-
-/// Where the data is.
-#[derive(Debug, Clone)]
-pub enum Database {
-    /// In this file.
-    Sqlite(PathBuf),
-    /// On the server that this URL names.
-    Postgres(SecretString),
 }
 
 /// `[limits]`
@@ -364,57 +354,6 @@ where
             let items = items
                 .map(|item| item.parse::<T>().or(Err(serde::de::Error::custom("an item of the list cannot be read"))));
             items.collect()
-        }
-    }
-}
-
-impl Settings {
-    /// Where the data is.
-    pub fn database(&self) -> Result<Database, SettingsError> {
-        let url = self.database_url.expose_secret();
-        match url.split_once(':') {
-            Some(("sqlite", path)) if !path.is_empty() => Ok(Database::Sqlite(PathBuf::from(path))),
-            Some(("sqlite", _)) => {
-                Err(SettingsError::Value("database_url names no file; write sqlite:PATH".to_owned()))
-            }
-            Some(("postgres" | "postgresql", _)) => Ok(Database::Postgres(self.database_url.clone())),
-            _ => Err(SettingsError::Value(
-                "database_url has a scheme that this version does not know; write sqlite:PATH or postgres://…"
-                    .to_owned(),
-            )),
-        }
-    }
-
-    /// How the PostgreSQL server with this URL is used.
-    #[must_use]
-    pub fn postgres(&self, url: SecretString) -> PostgresSettings {
-        let tuning = &self.postgres;
-        PostgresSettings {
-            connections: tuning.connections,
-            queue: tuning.queue,
-            statement_timeout: seconds(tuning.statement_timeout_seconds),
-            transaction_pooler: tuning.transaction_pooler,
-            ..PostgresSettings::new(url)
-        }
-    }
-
-    /// Where request limits are shared.
-    pub fn redis(&self) -> Result<Option<RedisAddress>, SettingsError> {
-        let url = self.redis_url.expose_secret();
-        if url.is_empty() {
-            return Ok(None);
-        }
-        let address = RedisAddress::parse(url).map_err(|error| SettingsError::Value(format!("redis_url: {error}")))?;
-        Ok(Some(address))
-    }
-}
-
-impl fmt::Display for Database {
-    /// Without the password.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sqlite(path) => write!(f, "{}", path.display()),
-            Self::Postgres(url) => f.write_str(&layers::without_password(url.expose_secret())),
         }
     }
 }
