@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +12,7 @@ use tokio::sync::OnceCell;
 use tokio_postgres::NoTls;
 
 use super::process::{Manners, Process};
-use super::{binaries, free_port};
+use super::{binaries, free_port, wait_until};
 
 /// How often another port is tried when somebody else was faster.
 const TRIES: usize = 5;
@@ -198,9 +199,24 @@ impl PostgresServer {
     }
 
     /// Starts it again on the same port, with everything that was committed.
+    ///
+    /// # Panics
+    /// With what it printed when it does not start. While it was away somebody may have taken the port for a moment, and
+    /// the last of its old processes may still be on their way out: so it is tried more than once.
     pub fn start_again(&mut self) {
         assert!(self.process.is_none(), "the server runs");
-        self.process = Some(self.run().unwrap_or_else(|printed| panic!("it did not start again:\n{printed}")));
+        let mut printed = String::new();
+        for _ in 0..TRIES {
+            wait_until("a port that is free again", || TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).is_ok());
+            match self.run() {
+                Ok(process) => {
+                    self.process = Some(process);
+                    return;
+                }
+                Err(output) => printed = output,
+            }
+        }
+        panic!("it did not start again; it printed:\n{printed}");
     }
 
     /// Ends every connection to a database on the server's side, in the middle of whatever it does. Returns how many.

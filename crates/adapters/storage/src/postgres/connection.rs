@@ -12,6 +12,7 @@ use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Connection, Socket};
@@ -75,10 +76,21 @@ impl Dialer {
 #[derive(Clone)]
 pub(super) struct Pool {
     connections: bb8::Pool<AsyncPgConnection>,
+    /// As many permits as there are connections, handed out in the order they are asked for. bb8 gives a connection to
+    /// whoever comes just as it is put back, and under load those who wait would wait until they are turned away.
+    turns: Arc<Semaphore>,
+    wait: Duration,
     begin: Arc<str>,
     read_in_transactions: bool,
     answer_within: Duration,
     commits: Arc<AtomicU64>,
+}
+
+/// A connection, until it is dropped; then the next in the queue gets it.
+struct CheckedOut<'p> {
+    // Fields are dropped in this order: the connection is put back before the next is let in.
+    connection: PooledConnection<'p, AsyncPgConnection>,
+    _permit: SemaphorePermit<'p>,
 }
 
 impl Pool {
@@ -90,7 +102,7 @@ impl Pool {
         let mut config = ManagerConfig::default();
         // A broken connection is noticed by the task that drives it. To ask before each use would be one more round trip.
         config.recycling_method = RecyclingMethod::Fast;
-        let dialer = dialer.clone();
+        let (dialer, size) = (dialer.clone(), size.max(1));
         config.custom_setup = Box::new(move |_| {
             let dialer = dialer.clone();
             async move { dialer.connect().await }.boxed()
@@ -98,7 +110,7 @@ impl Pool {
         // The dialer knows the address; the manager has no use for it.
         let manager = AsyncDieselConnectionManager::new_with_config("", config);
         let pool = bb8::Pool::builder()
-            .max_size(size.max(1))
+            .max_size(size)
             .connection_timeout(settings.connection_wait)
             .idle_timeout(None)
             .max_lifetime(Some(MAX_LIFETIME))
@@ -106,6 +118,8 @@ impl Pool {
         let connections = pool.build(manager).await.map_err(|error| PostgresOpenError::Engine(error.into()))?;
         Ok(Self {
             connections,
+            turns: Arc::new(Semaphore::new(usize::try_from(size).unwrap_or(1))),
+            wait: settings.connection_wait,
             begin: settings.begin().into(),
             read_in_transactions: settings.transaction_pooler,
             answer_within: settings.answer_within,
@@ -118,15 +132,25 @@ impl Pool {
         self.commits.load(Ordering::Relaxed)
     }
 
-    async fn get(&self) -> Result<PooledConnection<'_, AsyncPgConnection>, Failure> {
-        self.connections.get().await.map_err(|error| match error {
-            ::bb8::RunError::User(error) => Failure::Connect(ConnectionError::BadConnection(error.to_string())),
-            // Without a single connection it is not that others have them.
-            ::bb8::RunError::TimedOut if self.connections.state().connections == 0 => {
-                Failure::Connect(ConnectionError::BadConnection("the database cannot be reached".to_owned()))
+    async fn get(&self) -> Result<CheckedOut<'_>, Failure> {
+        let getting = async {
+            let permit = self.turns.acquire().await.map_err(|closed| refused(&closed))?;
+            match self.connections.get().await {
+                Ok(connection) => Ok(CheckedOut { connection, _permit: permit }),
+                Err(::bb8::RunError::User(error)) => Err(refused(&error)),
+                Err(::bb8::RunError::TimedOut) => Err(self.none_in_time()),
             }
-            ::bb8::RunError::TimedOut => Failure::NoConnection,
-        })
+        };
+        timeout(self.wait, getting).await.unwrap_or_else(|_| Err(self.none_in_time()))
+    }
+
+    /// Without a single connection it is not that others have them.
+    fn none_in_time(&self) -> Failure {
+        if self.connections.state().connections == 0 {
+            refused(&"the database cannot be reached")
+        } else {
+            Failure::NoConnection
+        }
     }
 
     /// Reads without a transaction: each statement sees what is committed when it begins. (Behind a transaction pooler
@@ -135,10 +159,10 @@ impl Pool {
         if self.read_in_transactions {
             return self.transaction(work).await;
         }
-        let mut connection = self.get().await?;
-        let Ok(answer) = timeout(self.answer_within, work.run(&mut connection)).await else {
+        let CheckedOut { connection, .. } = &mut self.get().await?;
+        let Ok(answer) = timeout(self.answer_within, work.run(connection)).await else {
             // Whoever had it next would wait for this answer first: the pool is to throw it away.
-            AnsiTransactionManager::transaction_manager_status_mut(&mut *connection).set_in_error();
+            AnsiTransactionManager::transaction_manager_status_mut(&mut **connection).set_in_error();
             return Err(Failure::Late);
         };
         answer
@@ -149,10 +173,10 @@ impl Pool {
     pub(super) async fn transaction<T: Send>(&self, work: &(dyn Work<T> + '_)) -> Result<T, Failure> {
         let mut tries = 1;
         loop {
-            let mut connection = self.get().await?;
+            let CheckedOut { connection, .. } = &mut self.get().await?;
             // A connection whose transaction is cut off is in nobody's hands: the pool throws it away, and the server
             // rolls back what it did not commit.
-            let outcome = timeout(self.answer_within, self.once(&mut connection, work)).await;
+            let outcome = timeout(self.answer_within, self.once(connection, work)).await;
             match outcome.unwrap_or(Err(Failure::Late)) {
                 Err(failure) if tries < TRIES && is_in_the_way(&failure) => {
                     tries += 1;
@@ -177,6 +201,10 @@ impl Pool {
             }
         }
     }
+}
+
+fn refused(why: &dyn std::fmt::Display) -> Failure {
+    Failure::Connect(ConnectionError::BadConnection(why.to_string()))
 }
 
 /// A connection is replaced after this, so that a server that joins later gets its share.

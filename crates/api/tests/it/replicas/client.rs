@@ -7,6 +7,9 @@ use tokio::time::Instant;
 /// No request may take so long, whatever has failed: a send is answered within ten seconds.
 const HANGS: Duration = Duration::from_secs(20);
 
+/// The server ends a connection that was idle for five seconds: a request may meet the end of it half-way.
+const IDLE: Duration = Duration::from_secs(1);
+
 /// A customer of one process, or of the proxy in front of several.
 #[derive(Debug, Clone)]
 pub(super) struct Client {
@@ -42,7 +45,7 @@ impl Answer {
 
 impl Client {
     pub(super) fn new(base_url: &str, key: &str) -> Self {
-        let http = reqwest::Client::builder().no_proxy().timeout(HANGS).build().unwrap();
+        let http = reqwest::Client::builder().no_proxy().timeout(HANGS).pool_idle_timeout(IDLE).build().unwrap();
         Self { http, base_url: base_url.to_owned(), key: key.to_owned() }
     }
 
