@@ -19,6 +19,10 @@ pub(crate) async fn deliver(app: Application, most: usize, mut draining: watch::
     let mut outbox = app.ports().wakeups.subscribe(Topic::Outbox);
     let mut under_way = JoinSet::new();
     while !*draining.borrow() {
+        // All that have ended make room, not only the one that woke us: to take one at a time costs a write for each.
+        while let Some(ended) = under_way.try_join_next() {
+            told(ended);
+        }
         let pause = match next(&app, most.saturating_sub(under_way.len())).await {
             Ok(Next::Taken(taken)) => {
                 for claimed in taken {

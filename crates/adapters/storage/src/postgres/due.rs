@@ -1,7 +1,7 @@
 //! The outbox: what is due, and whose turn it is.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use diesel::prelude::{Queryable, Selectable};
@@ -17,17 +17,30 @@ use crate::schema::deliveries;
 /// How long a delivery is left alone whose row cannot be read.
 const UNREADABLE_PAUSE: Duration = Duration::from_secs(3600);
 
-/// The account that had its turn last. It begins anew with the process: nothing depends on it but who goes first.
+/// The account that had its turn last, and who got the smaller half. It begins anew with the process: nothing depends on
+/// it but who goes first.
 #[derive(Clone, Default)]
-pub(super) struct Turn(Arc<Mutex<String>>);
+pub(super) struct Turn(Arc<Mutex<(String, bool)>>);
 
 impl Turn {
     fn get(&self) -> String {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().0.clone()
     }
 
     fn set(&self, account: String) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = account;
+        self.lock().0 = account;
+    }
+
+    /// Half of a claim, rounded up and down in turn: a worker that is busy claims one at a time, and what has been due
+    /// longest would have all of them.
+    fn half(&self, size: usize) -> usize {
+        let mut turn = self.lock();
+        turn.1 = !turn.1;
+        if turn.1 { size.div_ceil(2) } else { size / 2 }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (String, bool)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -107,7 +120,7 @@ pub(super) async fn claim(
             fetching::<DueMessages>(vec![now.unix_ms().into(), rest.into()]).load::<DeliveryRow>(connection).await?,
         );
     }
-    if limit > 1 && due.len() >= size {
+    if limit > 0 && due.len() >= size {
         due = shared_out(connection, turn, due, size, now).await?;
     }
     due.sort_by_key(|row| row.due_at);
@@ -122,7 +135,10 @@ async fn shared_out(
     size: usize,
     now: Timestamp,
 ) -> Result<Vec<DeliveryRow>, Failure> {
-    let rest = due.split_off(size.div_ceil(2));
+    let rest = due.split_off(turn.half(size));
+    if rest.is_empty() {
+        return Ok(due);
+    }
     let served: HashSet<&str> = due.iter().map(|row| row.account_id.as_str()).collect();
     let accounts = next_accounts(connection, turn, &served, rest.len()).await?;
     let mut others: Vec<DeliveryRow> = Vec::new();

@@ -5,6 +5,7 @@
 mod client;
 mod haproxy;
 
+mod fairness;
 mod limits;
 mod load;
 mod races;

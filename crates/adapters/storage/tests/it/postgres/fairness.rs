@@ -44,3 +44,18 @@ async fn a_flood_of_one_account_delays_no_other_by_more_than_a_claim() {
     ids.dedup();
     assert_eq!(ids.len(), 32, "and none is claimed twice");
 }
+
+#[tokio::test]
+async fn a_worker_that_takes_one_at_a_time_serves_every_account_too() {
+    let database = migrated().await;
+    flood(&database, 1_000);
+    let store = PostgresStore::open(&settings(&database)).await.unwrap();
+    let message = NewDelivery { scope: other_account(), ..a_message(BOB, START) };
+    store.enqueue(message.clone(), None, START).await.unwrap();
+    let mut claimed = Vec::new();
+    for _ in 0..4 {
+        claimed.extend(store.claim_due(LEASE, 1, at(1)).await.unwrap());
+    }
+    assert_eq!(claimed.len(), 4);
+    assert_eq!(claimed.iter().filter(|one| one.record.scope == message.scope).count(), 1);
+}
