@@ -102,9 +102,9 @@ impl Pool {
         let mut config = ManagerConfig::default();
         // A broken connection is noticed by the task that drives it. To ask before each use would be one more round trip.
         config.recycling_method = RecyclingMethod::Fast;
-        let (dialer, size) = (dialer.clone(), size.max(1));
+        let (again, size) = (dialer.clone(), size.max(1));
         config.custom_setup = Box::new(move |_| {
-            let dialer = dialer.clone();
+            let dialer = again.clone();
             async move { dialer.connect().await }.boxed()
         });
         // The dialer knows the address; the manager has no use for it.
@@ -116,6 +116,12 @@ impl Pool {
             .max_lifetime(Some(MAX_LIFETIME))
             .test_on_check_out(false);
         let connections = pool.build(manager).await.map_err(|error| PostgresOpenError::Engine(error.into()))?;
+        // The first may take longer than anybody would wait for one, and without it a busy machine starts nothing. It is
+        // not refused: the pool is empty.
+        let first = dialer.connect().await;
+        let unreachable =
+            |source: ConnectionError| PostgresOpenError::Unreachable { server: dialer.server(), source: source.into() };
+        let _accepted = connections.add(first.map_err(unreachable)?);
         Ok(Self {
             connections,
             turns: Arc::new(Semaphore::new(usize::try_from(size).unwrap_or(1))),
