@@ -1,7 +1,10 @@
 use whatotp_domain::{AccountId, ApiKeySecret, Mode, ScopeSet};
-use whatotp_ports::{Account, random};
+use whatotp_ports::{Account, StoreError, random};
 
 use crate::{Application, Failure, NewKey};
+
+/// How often a store that has its hands full is asked before it is taken for one that does not answer.
+const CHECKS: u32 = 4;
 
 /// What the first start made.
 #[derive(Debug)]
@@ -20,10 +23,16 @@ impl Application {
         if bound == ours { Ok(()) } else { Err(Failure::OtherMasterKey { bound, ours }) }
     }
 
-    /// Whether the store answers.
+    /// Whether the store answers. One that has its hands full is asked again: were a process taken out of service because
+    /// it is busy, the others would be busier still, and go next.
     pub async fn check(&self) -> Result<(), Failure> {
-        self.ports.deliveries.next_due().await?;
-        Ok(())
+        for _ in 1..CHECKS {
+            match self.ports.deliveries.next_due().await {
+                Err(StoreError::Overloaded) => {}
+                answer => return Ok(answer.map(drop)?),
+            }
+        }
+        Ok(self.ports.deliveries.next_due().await.map(drop)?)
     }
 
     /// Makes the default account, with its sample templates and a test key, when there is no account at all.
