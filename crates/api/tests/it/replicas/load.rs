@@ -34,6 +34,13 @@ pub(super) struct Known {
     slowest: Duration,
 }
 
+impl Known {
+    /// Good answers, sessions that were verified, and messages.
+    fn counts(&self) -> (usize, usize, usize) {
+        (self.good, self.sessions.values().sum(), self.messages.len())
+    }
+}
+
 impl Load {
     pub(super) fn start(clients: &[Client], customers: usize) -> Self {
         let (known, over) = (Arc::new(Mutex::new(Known::default())), Arc::new(AtomicBool::new(false)));
@@ -50,10 +57,15 @@ impl Load {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for so many more good answers.
+    /// Waits for so many more good answers, one more session that is verified and one more message that is taken. On a
+    /// slow machine many answers are soon given before any customer comes to its first message.
     pub(super) async fn goes_on(&self, more: usize) {
-        let before = self.known().good;
-        until("a load that goes on", async || self.known().good >= before + more).await;
+        let (good, verified, messages) = self.known().counts();
+        until("a load that goes on", async || {
+            let now = self.known().counts();
+            now.0 >= good + more && now.1 > verified && now.2 > messages
+        })
+        .await;
     }
 
     /// Waits for so many more refusals because of an outage.
@@ -90,17 +102,15 @@ impl Load {
             open == 0
         })
         .await;
-        let verified = known.sessions.values().filter(|rights| **rights == 1).count();
+        let (_, verified, messages) = known.counts();
         println!(
-            "good {}, sessions {} ({verified} verified), messages {} (all delivered {delivered:?} after the end); \
-             refused: {}; slowest {:?}",
+            "good {}, sessions {} ({verified} verified), messages {messages} (all delivered {delivered:?} after the \
+             end); refused: {}; slowest {:?}",
             known.good,
             known.sessions.len(),
-            known.messages.len(),
             tally(&known.outages),
             known.slowest,
         );
-        assert!(verified > 0 && !known.messages.is_empty(), "the load did nothing");
     }
 
     /// What must be found. A busy machine may turn the question away for now.
