@@ -22,6 +22,8 @@ const SLOW_MS: u64 = 1;
 const SLOW_ANSWERS: usize = 20;
 /// How long nobody hears what became of a message: longer than a lease, so that another worker takes up what was cut off.
 const SILENCE_MS: u64 = 9_000;
+/// What a worker says that has lost its lease.
+const TAKEN_OVER: &str = "another worker took this delivery over";
 /// How many messages a worker has under way.
 const AT_ONCE: usize = 8;
 
@@ -147,6 +149,11 @@ async fn a_worker_that_is_halted_for_longer_than_a_lease_writes_nothing_when_it_
         scene.all_delivered("halted").await;
         scene.phones().settle().await;
         scene.judge("halted").await;
+        // It had something to say, and nothing of it was written: no message has been tried more often than it was sent.
+        assert!(halted.logs().contains(TAKEN_OVER), "{}", halted.logs());
+        let Stage { postgres, database, .. } = &scene.stage;
+        let counted_twice = postgres.execute(database.name(), "SELECT 1 FROM deliveries WHERE attempts > 2").await;
+        assert_eq!(counted_twice, 0);
         assert_sound(&[halted, other, scene.api]);
     }
 }
