@@ -65,8 +65,9 @@ pub(super) async fn check(dialer: &Dialer) -> Result<(), PostgresOpenError> {
     }
 }
 
+/// Nothing is set as the connection is made: a pooler would refuse it, and what a migration needs it sets by itself.
 fn dialer(url: &SecretString) -> Result<Dialer, PostgresOpenError> {
-    Dialer::new(&PostgresSettings::new(url.clone()))
+    Dialer::new(&PostgresSettings { transaction_pooler: true, ..PostgresSettings::new(url.clone()) })
 }
 
 /// A connection of its own, and the task that drives it.
