@@ -1,5 +1,6 @@
 //! The command line.
 
+pub(crate) mod accounts;
 pub(crate) mod whatsapp;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use whatotp_domain::{AccountId, ApiKeyId, IpNet, Mode, Scope};
 
 use crate::commands;
 use crate::settings::Settings;
+use accounts::{Accounts, Blocks};
 use whatsapp::{Events, Senders, Simulator, Templates};
 
 /// The self-hosted, encrypted OTP service for WhatsApp.
@@ -35,15 +37,28 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Make, list and revoke API keys.
+    /// Make, list, rotate and revoke API keys.
     #[command(subcommand)]
     Keys(Keys),
+    /// Make accounts, and say where each may write to and how much.
+    #[command(subcommand)]
+    Accounts(Accounts),
+    /// Block numbers, prefixes and countries, and lift what is blocked.
+    #[command(subcommand)]
+    Blocks(Blocks),
     /// Add and list the WhatsApp numbers that live messages are sent from.
     #[command(subcommand)]
     Senders(Senders),
     /// List, read and make WhatsApp templates.
     #[command(subcommand)]
     Templates(Templates),
+    /// Seal everything with the first key of the key file. It can be interrupted and run again.
+    RotateKeys,
+    /// Delete everything that is stored about a number.
+    Erase(Erase),
+    /// Show what is counted of a phone number, and unblock it.
+    #[command(subcommand)]
+    Numbers(Numbers),
     /// Show what happened that an operator should know.
     Events(Events),
     /// Run a WhatsApp Cloud API simulator, with a page that shows each phone's chat.
@@ -71,6 +86,17 @@ pub(crate) enum Keys {
         /// Only of this account.
         #[arg(long, value_name = "ID")]
         account: Option<AccountId>,
+        /// For machines.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a key like another one, which goes on working for a while: time to hand out the new one. It is shown this once.
+    Rotate {
+        /// The old key's id (key_…).
+        id: ApiKeyId,
+        /// For how many hours the old key goes on working. 0 ends it now.
+        #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u32).range(0..=2160))]
+        overlap_hours: u32,
         /// For machines.
         #[arg(long)]
         json: bool,
@@ -127,6 +153,44 @@ fn scope(text: &str) -> Result<Scope, String> {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Erase {
+    /// The number, in E.164.
+    pub number: String,
+    /// Only in this account. In every one, and in what is counted over all of them, if left out.
+    #[arg(long, value_name = "ID")]
+    pub account: Option<AccountId>,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Numbers {
+    /// Show the messages and wrong codes that count against a number, and whether it is blocked.
+    Show {
+        /// The number, in E.164.
+        number: String,
+        /// In this account. The oldest account if left out.
+        #[arg(long, value_name = "ID")]
+        account: Option<AccountId>,
+        /// For machines.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Forgive a number its wrong codes. First make sure, by other means, whose it is.
+    Unblock {
+        /// The number, in E.164.
+        number: String,
+        /// In this account. The oldest account if left out.
+        #[arg(long, value_name = "ID", conflicts_with = "all_accounts")]
+        account: Option<AccountId>,
+        /// In every account, and in what is counted over all of them.
+        #[arg(long)]
+        all_accounts: bool,
+    },
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Try {
     /// To which number. The default is a magic number of the sandbox.
     #[arg(long, default_value = "+12025550100")]
@@ -166,8 +230,13 @@ impl Cli {
             Some(Command::Keys(keys)) => commands::keys::run(&settings, keys).await,
             Some(Command::Try(options)) => commands::try_run::run(&settings, options).await,
             Some(Command::Doctor) => commands::doctor::run(&settings).await,
+            Some(Command::Accounts(accounts)) => commands::accounts::run(&settings, accounts).await,
+            Some(Command::Blocks(blocks)) => commands::blocks::run(&settings, blocks).await,
             Some(Command::Senders(senders)) => commands::senders::run(&settings, senders).await,
             Some(Command::Templates(templates)) => commands::templates::run(&settings, templates).await,
+            Some(Command::RotateKeys) => commands::rotate_keys::run(&settings).await,
+            Some(Command::Erase(options)) => commands::erase::run(&settings, &options).await,
+            Some(Command::Numbers(numbers)) => commands::numbers::run(&settings, numbers).await,
             Some(Command::Events(options)) => commands::events::run(&settings, &options).await,
             Some(Command::Config { .. } | Command::Openapi | Command::Simulator(_)) => Ok(ExitCode::SUCCESS),
         }

@@ -7,6 +7,7 @@ use whatotp_domain::{IpNet, RequestId};
 use whatotp_ports::{RateLimiter, random};
 use whatotp_whatsapp::cloud_api::webhooks::WebhookSecrets;
 
+use crate::http::KnownKeys;
 use crate::settings::LimitSettings;
 
 /// What every handler may use.
@@ -21,6 +22,10 @@ pub struct Context {
     pub trusted_proxies: Vec<IpNet>,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
+    /// How long a request may then take to be answered.
+    pub handler_timeout: Duration,
+    /// Whose keys were good.
+    pub(crate) known_keys: KnownKeys,
     /// What Meta's webhooks are checked with.
     pub webhook_secrets: WebhookSecrets,
     /// Whom to tell of a vulnerability.

@@ -171,8 +171,8 @@ error_codes! {
         "It is too soon to send to this number again"
         "Wait for the number of seconds in Retry-After; the code that was sent still works.";
     DestinationLimited: 429 "destination_limited" Caller RETRY
-        "This number has received too many codes"
-        "Wait for the number of seconds in Retry-After before you send to this number again.";
+        "Too many codes were sent to this number or country"
+        "Wait for the number of seconds in Retry-After before you send there again.";
     VerifyLimited: 429 "verify_limited" Caller RETRY
         "Too many wrong codes for this number"
         "Wait for the number of seconds in Retry-After; until then even a correct code is refused.";

@@ -8,7 +8,7 @@ mod commands;
 pub mod context;
 pub mod docs;
 pub mod errors;
-mod http;
+pub mod http;
 mod logging;
 pub mod openapi;
 mod routes;

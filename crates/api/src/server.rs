@@ -13,7 +13,7 @@ use whatotp_application::{Application, error_chain};
 use whatotp_ports::RateLimiter;
 
 use crate::context::Context;
-use crate::http::{edge, no_such_route};
+use crate::http::{KnownKeys, edge, no_such_route};
 use crate::settings::{ServerRole, Settings};
 use crate::{docs, openapi, routes, worker};
 
@@ -21,6 +21,10 @@ use crate::{docs, openapi, routes, worker};
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// A request's head must be there by then.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a client may take none of what was sent to it.
+#[cfg(target_os = "linux")]
+const UNREAD_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long HTTP workers that have no request left may take to end.
 const RELEASE: Duration = Duration::from_secs(5);
@@ -40,14 +44,15 @@ impl Server {
     pub fn start(settings: &Settings, app: Application, limiter: Arc<dyn RateLimiter>) -> std::io::Result<Self> {
         let mut server = Self::without_background(settings, app.clone(), limiter)?;
         let draining = &server.draining;
+        server.background.push(tokio::spawn(worker::exchange_traffic(app.clone(), draining.subscribe())));
         if settings.role == ServerRole::Api {
             return Ok(server);
         }
-        server.background = vec![
+        server.background.extend([
             tokio::spawn(worker::deliver(app.clone(), settings.delivery.concurrency, draining.subscribe())),
             tokio::spawn(worker::sweep(app.clone(), draining.subscribe())),
             tokio::spawn(worker::sync_templates(app, settings.whatsapp.template_sync_minutes, draining.subscribe())),
-        ];
+        ]);
         Ok(server)
     }
 
@@ -59,6 +64,7 @@ impl Server {
         limiter: Arc<dyn RateLimiter>,
     ) -> std::io::Result<Self> {
         let listener = TcpListener::bind(settings.listen)?;
+        drop_who_does_not_read(&listener)?;
         let address = listener.local_addr()?;
         let (draining, drained) = watch::channel(false);
         let (held, released) = mpsc::channel(1);
@@ -69,17 +75,22 @@ impl Server {
             limits: settings.limits.clone(),
             trusted_proxies: settings.trusted_proxies.clone(),
             body_timeout: settings.server.body_timeout(),
+            handler_timeout: settings.server.handler_timeout(),
+            known_keys: KnownKeys::default(),
             webhook_secrets: settings.whatsapp.webhook_secrets(),
             security_contact: (!contact.is_empty()).then(|| contact.to_owned()),
             draining: drained,
             held,
         });
-        let document = web::Data::new(openapi::document());
+        let document = openapi::document();
+        let written = web::Data::new(routes::meta::Written::new(&document));
+        let document = web::Data::new(document);
         let role = settings.role;
         let mut server = HttpServer::new(move || {
             App::new()
                 .app_data(context.clone())
                 .app_data(document.clone())
+                .app_data(written.clone())
                 .wrap(from_fn(edge))
                 .configure(|cfg| mount(role, cfg))
                 .default_service(web::to(no_such_route))
@@ -124,6 +135,19 @@ impl Server {
             tracing::warn!("the HTTP workers did not end in time; the database is tidied up at the next start");
         }
     }
+}
+
+/// Has the system close connections whose other end takes no more of an answer: actix-web has no deadline for that, and a
+/// client that never reads would keep its connection for ever. What is set on a listener holds for all it accepts.
+#[cfg(target_os = "linux")]
+fn drop_who_does_not_read(listener: &TcpListener) -> std::io::Result<()> {
+    socket2::SockRef::from(listener).set_tcp_user_timeout(Some(UNREAD_TIMEOUT))
+}
+
+/// Other systems have no such option.
+#[cfg(not(target_os = "linux"))]
+fn drop_who_does_not_read(_: &TcpListener) -> std::io::Result<()> {
+    Ok(())
 }
 
 /// A worker answers nobody but those who ask whether it lives.

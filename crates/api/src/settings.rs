@@ -6,12 +6,14 @@ use config::Config;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 use whatotp_application::Policy;
-use whatotp_domain::{IpNet, LedgerPolicy, Locale, OtpPolicy, SendCap, SessionTtl};
+use whatotp_domain::{IpNet, LedgerPolicy, Locale, NumberLimits, OtpPolicy, SendCap, SessionTtl};
 
+mod abuse;
 mod database;
 mod layers;
 mod whatsapp;
 
+pub use abuse::AbuseSettings;
 pub use database::Database;
 pub use layers::{Explained, Variables, explain};
 use layers::{Layers, unusable};
@@ -74,6 +76,8 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// Codes.
     pub otp: OtpSettings,
+    /// Against abuse.
+    pub abuse: AbuseSettings,
     /// Messages.
     pub delivery: DeliverySettings,
     /// WhatsApp.
@@ -122,6 +126,7 @@ pub struct LimitSettings {
 pub struct OtpSettings {
     default_expires_in_seconds: u32,
     attempts_per_session: u8,
+    short_code_attempts_per_session: u8,
     sends_per_session: u8,
     #[serde(deserialize_with = "list")]
     cooldown_seconds: Vec<u32>,
@@ -129,6 +134,10 @@ pub struct OtpSettings {
     sends_per_hour: u32,
     sends_per_day: u32,
     failures_per_day: u32,
+    short_code_failures_per_day: u32,
+    consecutive_failures: u32,
+    everybody_sends_per_day: u32,
+    everybody_failures_per_day: u32,
     #[serde(deserialize_with = "locale")]
     default_locale: Locale,
 }
@@ -152,6 +161,7 @@ pub struct DeliverySettings {
 pub struct RetentionSettings {
     session_hours: u32,
     delivery_days: u32,
+    variables_hours: u32,
     event_days: u32,
     idempotency_hours: u32,
 }
@@ -163,6 +173,7 @@ pub struct ServerSettings {
     /// HTTP workers; 0 is one a core.
     pub workers: usize,
     body_timeout_seconds: u32,
+    handler_timeout_seconds: u32,
     drain_seconds: u32,
     /// How long running requests may take after the listener closed.
     pub shutdown_seconds: u32,
@@ -173,6 +184,12 @@ impl ServerSettings {
     #[must_use]
     pub fn body_timeout(&self) -> Duration {
         seconds(self.body_timeout_seconds)
+    }
+
+    /// How long an answer may take, once the body is there.
+    #[must_use]
+    pub fn handler_timeout(&self) -> Duration {
+        seconds(self.handler_timeout_seconds)
     }
 
     /// How long to say no before closing.
@@ -242,18 +259,28 @@ impl Settings {
         Policy {
             otp: OtpPolicy {
                 attempts_max: otp.attempts_per_session,
+                short_attempts_max: otp.short_code_attempts_per_session,
                 sends_max: otp.sends_per_session,
                 default_ttl: SessionTtl::from_seconds(otp.default_expires_in_seconds).unwrap_or(SessionTtl::DEFAULT),
             },
-            limits: LedgerPolicy {
-                cooldowns: otp.cooldown_seconds.iter().map(|pause| seconds(*pause)).collect(),
-                caps: vec![
-                    cap(otp.sends_per_10_minutes, 600),
-                    cap(otp.sends_per_hour, 3600),
-                    cap(otp.sends_per_day, 86_400),
-                ],
-                failures_max: otp.failures_per_day,
-                ..LedgerPolicy::default()
+            limits: NumberLimits {
+                account: LedgerPolicy {
+                    cooldowns: otp.cooldown_seconds.iter().map(|pause| seconds(*pause)).collect(),
+                    caps: vec![
+                        cap(otp.sends_per_10_minutes, 600),
+                        cap(otp.sends_per_hour, 3600),
+                        cap(otp.sends_per_day, 86_400),
+                    ],
+                    failures_max: otp.failures_per_day,
+                    short_failures_max: Some(otp.short_code_failures_per_day),
+                    consecutive_max: Some(otp.consecutive_failures),
+                    ..LedgerPolicy::default()
+                },
+                everybody: Some(LedgerPolicy {
+                    caps: vec![cap(otp.everybody_sends_per_day, 86_400)],
+                    failures_max: otp.everybody_failures_per_day,
+                    ..LedgerPolicy::everybody()
+                }),
             },
             default_locale: otp.default_locale.clone(),
             unlimited_in_test_mode: whatotp_whatsapp::is_magic,
@@ -264,8 +291,10 @@ impl Settings {
             otp_send_margin: seconds(30),
             claim_lease: seconds(60),
             claim_lifetime: seconds(retention.idempotency_hours.saturating_mul(3600)),
+            abuse: self.abuse.policy(),
             session_retention: seconds(retention.session_hours.saturating_mul(3600)),
             delivery_retention: seconds(retention.delivery_days.saturating_mul(86_400)),
+            variables_retention: seconds(retention.variables_hours.saturating_mul(3600)),
             event_retention: seconds(retention.event_days.saturating_mul(86_400)),
         }
     }
@@ -279,9 +308,25 @@ impl Settings {
                 "otp.default_expires_in_seconds must be from 60 to 600: no code may live longer than 10 minutes",
             ),
             ((1..=10).contains(&otp.attempts_per_session), "otp.attempts_per_session must be from 1 to 10"),
+            (
+                (1..=otp.attempts_per_session).contains(&otp.short_code_attempts_per_session),
+                "otp.short_code_attempts_per_session must be from 1 to otp.attempts_per_session",
+            ),
             ((1..=20).contains(&otp.sends_per_session), "otp.sends_per_session must be from 1 to 20"),
             (!otp.cooldown_seconds.is_empty(), "otp.cooldown_seconds needs at least one number of seconds"),
             ((1..=100).contains(&otp.failures_per_day), "otp.failures_per_day must be from 1 to 100"),
+            (
+                (1..=otp.failures_per_day).contains(&otp.short_code_failures_per_day),
+                "otp.short_code_failures_per_day must be from 1 to otp.failures_per_day",
+            ),
+            (
+                (1..=100).contains(&otp.consecutive_failures),
+                "otp.consecutive_failures must be from 1 to 100: NIST SP 800-63B-4 allows no more (section 3.2.2)",
+            ),
+            (
+                otp.everybody_sends_per_day > 0 && (1..=1000).contains(&otp.everybody_failures_per_day),
+                "otp.everybody_sends_per_day must be at least 1, and otp.everybody_failures_per_day from 1 to 1000",
+            ),
             (
                 otp.sends_per_10_minutes > 0 && otp.sends_per_hour > 0 && otp.sends_per_day > 0,
                 "otp.sends_per_10_minutes, otp.sends_per_hour and otp.sends_per_day must be at least 1",
@@ -293,6 +338,10 @@ impl Settings {
             (
                 delivery.lease_seconds > 2 * delivery.channel_timeout_seconds,
                 "delivery.lease_seconds must be more than twice delivery.channel_timeout_seconds, or two workers send the same message",
+            ),
+            (
+                self.abuse.is_known(),
+                "abuse.refused_number_types names a type that there is not: the ones there are stand in `whatotp config --default`",
             ),
             (delivery.concurrency > 0, "delivery.concurrency must be at least 1"),
             (
@@ -307,6 +356,7 @@ impl Settings {
             (self.retention.idempotency_hours >= 24, "retention.idempotency_hours must be at least 24"),
             (self.retention.delivery_days >= 2, "retention.delivery_days must be at least 2"),
             (self.sqlite.readers > 0 && self.sqlite.queue > 0, "sqlite.readers and sqlite.queue must be at least 1"),
+            (self.retention.variables_hours > 0, "retention.variables_hours must be at least 1"),
             (self.retention.event_days > 0, "retention.event_days must be at least 1"),
             (
                 self.postgres.connections > 0 && self.postgres.queue > 0 && self.postgres.statement_timeout_seconds > 0,
@@ -317,6 +367,7 @@ impl Settings {
                 "role must be all with SQLite, which one process uses at a time; several processes need PostgreSQL",
             ),
             (self.server.body_timeout_seconds > 0, "server.body_timeout_seconds must be at least 1"),
+            (self.server.handler_timeout_seconds > 0, "server.handler_timeout_seconds must be at least 1"),
         ];
         if let Some((_, rule)) = rules.iter().chain(&self.whatsapp.rules()).find(|(holds, _)| !holds) {
             return Err(SettingsError::Value((*rule).to_owned()));

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use whatotp_application::{Application, Ports};
 use whatotp_ports::{
-    AccountStore, ApiKeyStore, Clock, DeliveryStore, Entropy, EventStore, IdempotencyStore, RateLimiter, SenderStore,
-    SessionStore, TemplateStore, Wakeups, random,
+    AccountStore, ApiKeyStore, Clock, DeliveryStore, DestinationStore, Entropy, EventStore, IdempotencyStore,
+    MasterKeyStore, PersonalDataStore, QuotaStore, RateLimiter, SenderStore, SessionStore, TemplateStore, TrafficStore,
+    Wakeups, random,
 };
 use whatotp_redis::RedisRateLimiter;
 use whatotp_storage::postgres::{self, PostgresOpenError, PostgresStore, PostgresWakeups};
@@ -111,7 +112,7 @@ pub enum Role {
 /// The use cases over the configured adapters.
 pub async fn application(settings: &Settings, role: Role, outside: &Outside) -> Result<Application, WiringError> {
     let local: Arc<dyn Wakeups> = Arc::new(LocalWakeups::default());
-    let (keyring, stores, wakeups) = match settings.database()? {
+    let (mut keyring, stores, wakeups) = match settings.database()? {
         Database::Sqlite(path) => {
             let keyring = Keyring::new(found_or_founded(settings, &path, role, outside)?);
             let sqlite = SqliteSettings {
@@ -147,13 +148,18 @@ pub async fn application(settings: &Settings, role: Role, outside: &Outside) -> 
         templates: stores.templates,
         senders: stores.senders,
         events: stores.events,
+        destinations: stores.destinations,
+        quotas: stores.quotas,
+        traffic: stores.traffic,
+        master_keys: stores.master_keys,
+        personal_data: stores.personal_data,
         live_channel: cloud_api.clone(),
         catalog: cloud_api,
         sandbox: Arc::new(Sandbox),
         wakeups,
     };
+    Application::bind_master_keys(&ports, &mut keyring, role != Role::Look).await?;
     let app = Application::new(ports, Arc::new(keyring), settings.policy());
-    app.bind_master_key().await?;
     if role == Role::Own {
         app.configure_sender(settings.whatsapp.sender()?).await?;
     }
@@ -170,6 +176,11 @@ struct Stores {
     templates: Arc<dyn TemplateStore>,
     senders: Arc<dyn SenderStore>,
     events: Arc<dyn EventStore>,
+    destinations: Arc<dyn DestinationStore>,
+    quotas: Arc<dyn QuotaStore>,
+    traffic: Arc<dyn TrafficStore>,
+    master_keys: Arc<dyn MasterKeyStore>,
+    personal_data: Arc<dyn PersonalDataStore>,
 }
 
 impl<S> From<Arc<S>> for Stores
@@ -182,6 +193,11 @@ where
         + TemplateStore
         + SenderStore
         + EventStore
+        + DestinationStore
+        + QuotaStore
+        + TrafficStore
+        + MasterKeyStore
+        + PersonalDataStore
         + 'static,
 {
     fn from(store: Arc<S>) -> Self {
@@ -193,7 +209,12 @@ where
             keys: store.clone(),
             templates: store.clone(),
             senders: store.clone(),
-            events: store,
+            events: store.clone(),
+            destinations: store.clone(),
+            quotas: store.clone(),
+            traffic: store.clone(),
+            master_keys: store.clone(),
+            personal_data: store,
         }
     }
 }

@@ -7,6 +7,8 @@ use whatotp_ports::{ClaimedDelivery, Topic};
 
 /// Announcements may be lost, and other processes make none here: the worker looks by itself this often.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// What is known of other processes' traffic is so old at most, and what a crash forgets.
+const EXCHANGE_EVERY: Duration = Duration::from_secs(1);
 /// Nothing that is swept is in a hurry.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// Meta's management API takes 200 calls an hour, and one decision of its may bring several webhooks.
@@ -91,6 +93,17 @@ pub(crate) async fn sync_templates(app: Application, minutes: u32, mut draining:
     }
 }
 
+/// Tells the database what this process has counted of its traffic, until the server stops, and once more then.
+pub(crate) async fn exchange_traffic(app: Application, mut draining: watch::Receiver<bool>) {
+    let mut last = false;
+    while !last {
+        last = tokio::time::timeout(EXCHANGE_EVERY, draining.wait_for(|draining| *draining)).await.is_ok();
+        if let Err(failure) = app.exchange_traffic().await {
+            tracing::error!(error = error_chain(&failure), "the counts of traffic could not be exchanged");
+        }
+    }
+}
+
 /// Deletes what is over until the server stops.
 pub(crate) async fn sweep(app: Application, mut draining: watch::Receiver<bool>) {
     while !*draining.borrow() {
@@ -104,6 +117,9 @@ pub(crate) async fn sweep(app: Application, mut draining: watch::Receiver<bool>)
                         claims = swept.claims,
                         reports = swept.reports,
                         events = swept.events,
+                        traffic = swept.traffic,
+                        blocks = swept.blocks,
+                        variables = swept.variables,
                         "swept what was over"
                     );
                 }

@@ -39,9 +39,14 @@ impl Application {
         let locale = record.locale.clone();
         match record.kind {
             DeliveryKind::Otp(session) => match self.ports.sessions.find(record.scope, session).await? {
-                Some((session, _)) if wanted(&session) => {
-                    Ok(Some(Content::Code { code: self.code_of(&session)?, locale }))
-                }
+                Some((session, _)) if wanted(&session) => match self.code_of(&session) {
+                    Ok(code) => Ok(Some(Content::Code { code, locale })),
+                    // A key is dropped when no code of it can be right any more.
+                    Err(_gone) if session.session.status_at(self.ports.clock.now()) != SessionStatus::Pending => {
+                        Ok(None)
+                    }
+                    Err(failure) => Err(failure),
+                },
                 _ => Ok(None),
             },
             DeliveryKind::Message(template) => {

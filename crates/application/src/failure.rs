@@ -20,7 +20,7 @@ pub enum Failure {
     MissingMasterKey(Kid),
     /// The key file is not this database's.
     #[error(
-        "the database belongs to the master key {bound}, and the oldest one in the key file is {ours}: correct \
+        "the database belongs to the master key {bound}, which is not in the key file (its first is {ours}): correct \
          master_key_file or database_url, or restore the key file from its backup"
     )]
     OtherMasterKey {
@@ -29,6 +29,12 @@ pub enum Failure {
         /// The one at hand.
         ours: Kid,
     },
+    /// The key file lacks a key that something is sealed with.
+    #[error(
+        "a key id still in use cannot be dropped: the master key {0} is not in the key file, and something is sealed \
+         with it. Put it back, run `whatotp rotate-keys`, and drop it when that says so"
+    )]
+    DroppedMasterKey(Kid),
     /// A value that was opened is not what was sealed.
     #[error("a stored {0} cannot be understood")]
     Corrupt(&'static str),

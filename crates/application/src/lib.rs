@@ -4,25 +4,31 @@
 //! answers is an enum of its own, because "the code is wrong" is an answer and not a failure. What nobody can answer
 //! (the store is down) is a [`Failure`].
 
+mod admission;
 mod cancel_otp;
 mod codes;
 mod content;
 mod deliver;
+mod destinations;
+mod erasure;
 mod failure;
 mod fall_back;
 mod first_attempt;
 mod follow_up;
+mod guessing;
 mod hand_over;
 mod idempotency;
 mod ingest;
 mod keys;
 mod messages;
 mod notices;
+mod numbers;
 mod otp_status;
 mod outcome;
 mod policy;
 mod resend_otp;
 mod retry_budget;
+mod rotation;
 mod routing;
 mod sandbox_inbox;
 mod sealing;
@@ -34,6 +40,7 @@ mod submit_template;
 mod sweep;
 mod template_sync;
 mod templates;
+mod traffic;
 mod verify_otp;
 mod views;
 mod watch;
@@ -42,22 +49,33 @@ use std::sync::Arc;
 
 use whatotp_domain::Mode;
 use whatotp_ports::{
-    AccountStore, ApiKeyStore, Catalog, Clock, DeliveryStore, Entropy, EventStore, IdempotencyStore, MessageChannel,
-    SenderStore, SessionStore, TemplateStore, Wakeups,
+    AccountStore, ApiKeyStore, Catalog, Clock, DeliveryStore, DestinationStore, Entropy, EventStore, IdempotencyStore,
+    MasterKeyStore, MessageChannel, PersonalDataStore, QuotaStore, SenderStore, SessionStore, TemplateStore,
+    TrafficStore, Wakeups,
 };
 use whatotp_vault::Keyring;
 
+use crate::destinations::DestinationCache;
+use crate::guessing::Turnstile;
+use crate::keys::KeyUses;
+use crate::notices::Told;
 use crate::retry_budget::RetryBudget;
 use crate::routing::RoutingCache;
 use crate::template_sync::FirstSyncs;
+use crate::traffic::TrafficCounters;
 
+pub use admission::NotAdmitted;
 pub use cancel_otp::OtpCanceled;
+pub use destinations::Blocked;
+pub use erasure::Erasure;
 pub use failure::{Failure, error_chain};
 pub use idempotency::Earlier;
 pub use keys::{Authenticated, NewKey};
 pub use messages::{MessageCanceled, MessageQuery};
+pub use numbers::NumberCount;
 pub use policy::Policy;
 pub use resend_otp::OtpResent;
+pub use rotation::{KeyUse, Rotated, Rotating};
 pub use sandbox_inbox::{InboxItem, InboxQuery};
 pub use send_message::{MessageSent, SendMessage};
 pub use send_otp::{OtpSent, SendOtp};
@@ -93,6 +111,16 @@ pub struct Ports {
     pub senders: Arc<dyn SenderStore>,
     /// What happened.
     pub events: Arc<dyn EventStore>,
+    /// Which numbers get messages.
+    pub destinations: Arc<dyn DestinationStore>,
+    /// How many messages accounts have sent.
+    pub quotas: Arc<dyn QuotaStore>,
+    /// How many messages went where, and how many codes came back.
+    pub traffic: Arc<dyn TrafficStore>,
+    /// Which master keys the data needs.
+    pub master_keys: Arc<dyn MasterKeyStore>,
+    /// What is stored about one person.
+    pub personal_data: Arc<dyn PersonalDataStore>,
     /// Where live messages go.
     pub live_channel: Arc<dyn MessageChannel>,
     /// The provider's side of templates and senders.
@@ -112,6 +140,11 @@ pub struct Application {
     routing: Arc<RoutingCache>,
     retries: Arc<RetryBudget>,
     first_syncs: Arc<FirstSyncs>,
+    key_uses: Arc<KeyUses>,
+    destinations: Arc<DestinationCache>,
+    traffic: Arc<TrafficCounters>,
+    turnstile: Arc<Turnstile>,
+    told: Arc<Told>,
 }
 
 impl Application {
@@ -125,6 +158,11 @@ impl Application {
             routing: Arc::default(),
             retries: Arc::default(),
             first_syncs: Arc::default(),
+            key_uses: Arc::default(),
+            destinations: Arc::default(),
+            traffic: Arc::default(),
+            turnstile: Arc::default(),
+            told: Arc::default(),
         }
     }
 

@@ -1,8 +1,28 @@
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
 use whatotp_domain::{AccountId, EventId, EventKind, LogEvent, MessageTemplate, Mode, TemplateStatus};
 use whatotp_domain::{AccountScope, DeliveryError};
 use whatotp_ports::{Content, NewEvent, Notice, OutboundMessage, SendOutcome, Stopped, Topic, random};
 
-use crate::{Application, Failure};
+use crate::{Application, Failure, error_chain};
+
+/// So many occasions are remembered; then they are forgotten, and the store knows what was told before.
+const OCCASIONS: usize = 10_000;
+
+/// What this process has told the operator.
+#[derive(Default)]
+pub(crate) struct Told(Mutex<HashSet<String>>);
+
+impl Told {
+    fn is_news(&self, occasion: String) -> bool {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() >= OCCASIONS {
+            told.clear();
+        }
+        told.insert(occasion)
+    }
+}
 
 /// What an operator sees without having asked.
 impl Application {
@@ -26,6 +46,26 @@ impl Application {
         let event =
             LogEvent { id: EventId::new(at, random(&*self.ports.entropy)?), at, kind, account, subject, detail };
         self.append(NewEvent { event, fingerprint }).await
+    }
+
+    /// Writes an event of one account down, once for each occasion. That it cannot be is no reason to stop what it is
+    /// about.
+    pub(crate) async fn note_once(
+        &self,
+        kind: EventKind,
+        scope: AccountScope,
+        subject: String,
+        detail: String,
+        occasion: &str,
+    ) {
+        let account = scope.account.to_string();
+        // Without a look at the store: in a bad hour every message is an occasion.
+        if !self.told.is_news([kind.as_str(), &account, &subject, occasion].join("\n")) {
+            return;
+        }
+        if let Err(failure) = self.note(kind, Some(scope.account), subject, detail, &[&account, occasion]).await {
+            tracing::error!(error = error_chain(&failure), "an event could not be written down");
+        }
     }
 
     /// Writes down what the provider told us.

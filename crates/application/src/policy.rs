@@ -1,14 +1,14 @@
 use std::time::Duration;
 
-use whatotp_domain::{AccountScope, LedgerPolicy, Locale, Mode, OtpPolicy, PhoneNumber};
+use whatotp_domain::{AbusePolicy, AccountScope, Locale, Mode, NumberLimits, OtpPolicy, PhoneNumber};
 
 /// The rules in force. All of it is configuration; the defaults are the documented ones.
 #[derive(Debug, Clone)]
 pub struct Policy {
     /// The bounds of a session.
     pub otp: OtpPolicy,
-    /// The limits of a number.
-    pub limits: LedgerPolicy,
+    /// The limits of a number, in each account and over all of them.
+    pub limits: NumberLimits,
     /// The language when a request names none.
     pub default_locale: Locale,
     /// Test-mode numbers that have no limits: the sandbox's magic numbers.
@@ -27,19 +27,23 @@ pub struct Policy {
     pub claim_lease: Duration,
     /// How long an answer is kept for repeated requests.
     pub claim_lifetime: Duration,
+    /// What is done against abuse.
+    pub abuse: AbusePolicy,
     /// How long a session is kept, from its making.
     pub session_retention: Duration,
     /// How long a delivery is kept, from its making.
     pub delivery_retention: Duration,
+    /// How long a message's template variables are kept, from the end of its way.
+    pub variables_retention: Duration,
     /// How long an event is kept.
     pub event_retention: Duration,
 }
 
 impl Policy {
     /// The limits of one number.
-    pub(crate) fn limits_of(&self, scope: AccountScope, number: &PhoneNumber) -> LedgerPolicy {
+    pub(crate) fn limits_of(&self, scope: AccountScope, number: &PhoneNumber) -> NumberLimits {
         if scope.mode == Mode::Test && (self.unlimited_in_test_mode)(number) {
-            LedgerPolicy::unlimited()
+            NumberLimits::unlimited()
         } else {
             self.limits.clone()
         }

@@ -1,9 +1,12 @@
-use whatotp_domain::{AccountScope, DeliveryError, DeliveryId, SendRefused, SessionId, SessionStatus, Timestamp};
-use whatotp_ports::{Before, Claim, Prior, Resend, Resent, SendOutcome, Withdrawal, random};
+use whatotp_domain::{
+    AccountScope, DeliveryError, DeliveryId, PhoneNumber, SendRefused, SessionId, SessionStatus, Timestamp,
+};
+use whatotp_ports::{Before, Claim, Prior, Resend, Resent, SendOutcome, SessionRecord, Withdrawal, random};
 
+use crate::admission::Carried;
 use crate::first_attempt::NewOtpDelivery;
 use crate::views::session_row;
-use crate::{Application, Failure, SessionView};
+use crate::{Application, Failure, NotAdmitted, SessionView};
 
 /// What came of a resend.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub enum OtpResent {
         /// When it is over, and a new one is due.
         until: Timestamp,
     },
+    /// The number may not be written to, or the account may not write any more.
+    NotAdmitted(NotAdmitted),
     /// The number gets no message now.
     Refused(SendRefused),
     /// The provider will not deliver to this recipient. The session stays: an earlier message may still arrive.
@@ -43,6 +48,23 @@ impl Application {
         let Some((earlier, _)) = self.ports.sessions.find(scope, id).await? else { return Ok(OtpResent::NotFound) };
         let row_id = id.to_bytes();
         let to = self.open_number(session_row(&earlier.session, &row_id), &earlier.recipient)?;
+        let client_ip = earlier.client_ip.clone();
+        let admitted = match self.admit(scope, &to, Carried::Code { client_ip }).await? {
+            Ok(admitted) => admitted,
+            Err(refused) => return Ok(OtpResent::NotAdmitted(refused)),
+        };
+        let resent = self.resend_to(earlier, to, claim).await?;
+        self.close(admitted, matches!(resent, OtpResent::Sent(_) | OtpResent::Unreachable(_))).await?;
+        Ok(resent)
+    }
+
+    async fn resend_to(
+        &self,
+        earlier: SessionRecord,
+        to: PhoneNumber,
+        claim: Option<Claim>,
+    ) -> Result<OtpResent, Failure> {
+        let (scope, id) = (earlier.session.scope, earlier.session.id);
         let first = self.ports.deliveries.find_delivery(scope, earlier.delivery).await?;
         let locale = first.and_then(|delivery| delivery.locale);
 
@@ -51,7 +73,15 @@ impl Application {
         let new = NewOtpDelivery { id: delivery_id, session: &earlier.session, to: &to, locale };
         let delivery = self.new_otp_delivery(&new, now)?;
         let limits = self.policy.limits_of(scope, &to);
-        let resend = Resend { scope, session: id, delivery: delivery.clone(), limits, claim: claim.clone() };
+        let everybody = self.keyring.global_index(&to);
+        let resend = Resend {
+            scope,
+            session: id,
+            delivery: delivery.clone(),
+            limits: limits.clone(),
+            everybody,
+            claim: claim.clone(),
+        };
         let record = match self.ports.sessions.resend(resend, now).await? {
             None => return Ok(OtpResent::NotFound),
             Some(Resent::Stored(record)) => record,
@@ -69,7 +99,8 @@ impl Application {
                     latest: earlier.delivery,
                     resend_available_at: earlier.session.resend_available_at,
                 };
-                let withdrawal = Withdrawal { scope, session: id, delivery: delivery_id, before, claim };
+                let withdrawal =
+                    Withdrawal { scope, session: id, delivery: delivery_id, before, limits, everybody, claim };
                 self.ports.sessions.withdraw(withdrawal, self.ports.clock.now()).await?;
                 Ok(OtpResent::ChannelUnavailable)
             }

@@ -4,8 +4,9 @@ use whatotp_domain::{
 };
 use whatotp_ports::{Claim, DeliveryKind, Enqueued, NewDelivery, Prior, Topic, random};
 
+use crate::admission::Carried;
 use crate::sealing::{DELIVERIES, Row};
-use crate::{Application, Failure, MessageView, TemplateRef};
+use crate::{Application, Failure, MessageView, NotAdmitted, TemplateRef};
 
 /// A template message that is to be sent.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub struct SendMessage {
 pub enum MessageSent {
     /// It is stored, and will be sent.
     Queued(Box<MessageView>),
+    /// The number may not be written to, or the account may not write any more.
+    NotAdmitted(NotAdmitted),
     /// There is no such template.
     TemplateNotFound,
     /// The template carries codes: those are sent, and verified, as sessions.
@@ -48,6 +51,16 @@ pub enum MessageSent {
 impl Application {
     /// Stores a message for the worker. When it answers `Queued`, the message survives a crash.
     pub async fn send_message(&self, command: SendMessage) -> Result<MessageSent, Failure> {
+        let admitted = match self.admit(command.scope, &command.to, Carried::Message).await? {
+            Ok(admitted) => admitted,
+            Err(refused) => return Ok(MessageSent::NotAdmitted(refused)),
+        };
+        let sent = self.queue_message(command).await?;
+        self.close(admitted, matches!(sent, MessageSent::Queued(_))).await?;
+        Ok(sent)
+    }
+
+    async fn queue_message(&self, command: SendMessage) -> Result<MessageSent, Failure> {
         let SendMessage { scope, to, template, variables, locale, ttl, metadata, claim } = command;
         if !self.is_open(scope).await? {
             return Ok(MessageSent::ChannelUnavailable);

@@ -1,14 +1,15 @@
 use std::time::Duration;
 
 use whatotp_domain::{
-    AccountScope, CodeLength, DeliveryError, DeliveryId, Locale, Metadata, OtpSession, PhoneNumber, Purpose,
-    SendRefused, SessionId, SessionTtl,
+    AccountScope, CodeLength, DeliveryError, DeliveryId, GuessRefused, Locale, Metadata, OtpSession, PhoneNumber,
+    Purpose, SendRefused, SessionId, SessionTtl,
 };
 use whatotp_ports::{Before, Claim, Issued, NewSession, Prior, SendOutcome, SessionRecord, Topic, Withdrawal, random};
 
+use crate::admission::Carried;
 use crate::first_attempt::NewOtpDelivery;
 use crate::sealing::{Row, SESSIONS};
-use crate::{Application, Failure, SessionView};
+use crate::{Application, Failure, NotAdmitted, SessionView};
 
 /// A code that is to be sent.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub struct SendOtp {
     pub locale: Option<Locale>,
     /// How long the code lives.
     pub ttl: Option<SessionTtl>,
+    /// The end user's address: an IPv4 address, or the /64 of an IPv6 one.
+    pub client_ip: Option<[u8; 16]>,
     /// What comes back with every answer.
     pub metadata: Metadata,
     /// The caller's claim.
@@ -36,8 +39,12 @@ pub struct SendOtp {
 pub enum OtpSent {
     /// The session is there, and its message is on the way, waits for its next try, or has an unknown outcome.
     Sent(Box<SessionView>),
+    /// The number may not be written to, or the account may not write any more.
+    NotAdmitted(NotAdmitted),
     /// The number gets no message now.
     Refused(SendRefused),
+    /// The number has no guess left that the code could be verified with.
+    NoGuesses(GuessRefused),
     /// The provider will not deliver to this recipient; the session has failed.
     Unreachable(DeliveryError),
     /// The code would live longer than the WhatsApp message says; nothing was sent.
@@ -54,7 +61,18 @@ pub enum OtpSent {
 impl Application {
     /// Issues a session and makes the first attempt to deliver its code.
     pub async fn send_otp(&self, command: SendOtp) -> Result<OtpSent, Failure> {
-        let SendOtp { scope, to, length, purpose, locale, ttl, metadata, claim } = command;
+        let client_ip = self.client_ip_index(command.scope, command.client_ip);
+        let admitted = match self.admit(command.scope, &command.to, Carried::Code { client_ip }).await? {
+            Ok(admitted) => admitted,
+            Err(refused) => return Ok(OtpSent::NotAdmitted(refused)),
+        };
+        let sent = self.issue_otp(command).await?;
+        self.close(admitted, matches!(sent, OtpSent::Sent(_) | OtpSent::Unreachable(_))).await?;
+        Ok(sent)
+    }
+
+    async fn issue_otp(&self, command: SendOtp) -> Result<OtpSent, Failure> {
+        let SendOtp { scope, to, length, purpose, locale, ttl, client_ip, metadata, claim } = command;
         if !self.is_open(scope).await? {
             return Ok(OtpSent::ChannelUnavailable);
         }
@@ -79,12 +97,16 @@ impl Application {
             number: delivery.number,
             metadata: self.seal_metadata(row, &metadata)?,
             delivery: delivery_id,
+            client_ip: self.client_ip_index(scope, client_ip),
         };
         let limits = self.policy.limits_of(scope, &to);
-        let new = NewSession { record, delivery: delivery.clone(), limits, claim: claim.clone() };
+        let everybody = self.keyring.global_index(&to);
+        let new =
+            NewSession { record, delivery: delivery.clone(), limits: limits.clone(), everybody, claim: claim.clone() };
         let (record, superseded) = match self.ports.sessions.issue(new, now).await? {
             Issued::Created { record, superseded } => (*record, superseded),
             Issued::Refused(refused) => return Ok(OtpSent::Refused(refused)),
+            Issued::NoGuesses(refused) => return Ok(OtpSent::NoGuesses(refused)),
             Issued::Replay(prior) => return Ok(OtpSent::Replay(prior)),
         };
         if let Some(superseded) = &superseded {
@@ -96,7 +118,8 @@ impl Application {
             SendOutcome::Unavailable { error, .. } | SendOutcome::Invalid(error) => {
                 tracing::warn!(delivery.id = %delivery_id, error.code = error.code, error.title, error.detail, "no way to send: the session is withdrawn");
                 let before = Before::NoSession(superseded);
-                let withdrawal = Withdrawal { scope, session: id, delivery: delivery_id, before, claim };
+                let withdrawal =
+                    Withdrawal { scope, session: id, delivery: delivery_id, before, limits, everybody, claim };
                 self.ports.sessions.withdraw(withdrawal, self.ports.clock.now()).await?;
                 Ok(OtpSent::ChannelUnavailable)
             }

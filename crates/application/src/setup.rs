@@ -16,13 +16,6 @@ pub struct FirstRun {
 }
 
 impl Application {
-    /// Makes sure that the master keys in use are those of this database, and binds a new database to them.
-    pub async fn bind_master_key(&self) -> Result<(), Failure> {
-        let ours = self.keyring.index_kid();
-        let bound = self.ports.accounts.bind_master_key(ours).await?;
-        if bound == ours { Ok(()) } else { Err(Failure::OtherMasterKey { bound, ours }) }
-    }
-
     /// Whether the store answers. One that has its hands full is asked again: were a process taken out of service because
     /// it is busy, the others would be busier still, and go next.
     pub async fn check(&self) -> Result<(), Failure> {
@@ -61,7 +54,8 @@ impl Application {
         }
     }
 
-    async fn create_account(&self, name: &str) -> Result<AccountId, Failure> {
+    /// Makes an account, with its sample templates.
+    pub async fn create_account(&self, name: &str) -> Result<AccountId, Failure> {
         let now = self.ports.clock.now();
         let id = AccountId::new(now, random(&*self.ports.entropy)?);
         self.ports.accounts.insert_account(Account { id, name: name.to_owned(), created_at: now }).await?;

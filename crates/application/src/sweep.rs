@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use whatotp_domain::{Dimension, Timestamp};
+
 use crate::{Application, Failure};
 
 /// Rows deleted in one step: small, so that a sweep never holds up the hot path for long.
@@ -9,7 +11,10 @@ const CHUNK: u32 = 1_000;
 /// between.
 const REPORTS_WAIT: Duration = Duration::from_secs(3600);
 
-/// How many rows a sweep deleted.
+/// How long a block that has ended can be seen.
+const BLOCKS_WAIT: Duration = Duration::from_secs(30 * 86_400);
+
+/// How many rows a sweep deleted, or wiped something from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Swept {
     /// Sessions.
@@ -24,13 +29,27 @@ pub struct Swept {
     pub reports: u64,
     /// Events.
     pub events: u64,
+    /// Counts of messages.
+    pub traffic: u64,
+    /// Blocks of numbers.
+    pub blocks: u64,
+    /// Messages whose template variables were wiped.
+    pub variables: u64,
 }
 
 impl Swept {
     /// All of them.
     #[must_use]
     pub const fn total(&self) -> u64 {
-        self.sessions + self.deliveries + self.ledgers + self.claims + self.reports + self.events
+        self.sessions
+            + self.deliveries
+            + self.ledgers
+            + self.claims
+            + self.reports
+            + self.events
+            + self.traffic
+            + self.blocks
+            + self.variables
     }
 }
 
@@ -38,13 +57,24 @@ impl Application {
     /// Deletes one chunk of everything whose time is over. Call it again at once while it finds much.
     pub async fn sweep(&self) -> Result<Swept, Failure> {
         let (ports, policy, now) = (&self.ports, &self.policy, self.ports.clock.now());
+        self.note_active_key().await?;
         Ok(Swept {
             sessions: ports.sessions.purge_sessions(now.minus(policy.session_retention), CHUNK).await?,
             deliveries: ports.deliveries.purge_deliveries(now.minus(policy.delivery_retention), CHUNK).await?,
-            ledgers: ports.sessions.purge_ledgers(&policy.limits, now, CHUNK).await?,
+            ledgers: ports.sessions.purge_ledgers(&policy.limits.account, now, CHUNK).await?,
             claims: ports.idempotency.purge_claims(now, CHUNK).await?,
             reports: ports.deliveries.purge_reports(now.minus(REPORTS_WAIT), CHUNK).await?,
             events: ports.events.purge_events(now.minus(policy.event_retention), CHUNK).await?,
+            traffic: self.purge_traffic(now).await?,
+            blocks: ports.destinations.purge_blocks(now.minus(BLOCKS_WAIT), CHUNK).await?,
+            variables: ports.personal_data.wipe_variables(now.minus(policy.variables_retention), CHUNK).await?,
         })
+    }
+    async fn purge_traffic(&self, now: Timestamp) -> Result<u64, Failure> {
+        let mut deleted = 0;
+        for dimension in Dimension::ALL {
+            deleted += self.ports.traffic.purge_traffic(dimension, now.minus(dimension.memory()), CHUNK).await?;
+        }
+        Ok(deleted)
     }
 }

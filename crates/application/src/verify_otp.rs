@@ -1,4 +1,6 @@
-use whatotp_domain::{AccountScope, Attempted, Code, CodeError, SessionId, SessionStatus, Timestamp};
+use whatotp_domain::{
+    AccountScope, Attempted, Code, CodeError, Counts, GuessRefused, SessionId, SessionStatus, Timestamp,
+};
 use whatotp_ports::{Attempt, Claim, Prior, Settled, Topic};
 use whatotp_vault::{BlindIndex, RECEIPT_LIFETIME, ReceiptClaims};
 
@@ -55,8 +57,10 @@ pub enum OtpVerified {
     /// The session is over, like this; no attempt was charged.
     Finished(SessionStatus),
     /// The number has failed too often; no attempt was charged.
-    Blocked {
-        /// Until when.
+    Blocked(GuessRefused),
+    /// Nearly every code of the account is wrong, and only now and then one is looked at; no attempt was charged.
+    Throttled {
+        /// When the next one may be.
         until: Timestamp,
     },
     /// The caller's key was used before.
@@ -68,6 +72,9 @@ impl Application {
     /// committed nobody learns whether the code was right.
     pub async fn verify_otp(&self, command: VerifyOtp) -> Result<OtpVerified, Failure> {
         let VerifyOtp { scope, session, code, claim } = command;
+        if let Some(until) = self.guessing_until(scope) {
+            return Ok(OtpVerified::Throttled { until });
+        }
         let found = match session {
             Some(id) => self.ports.sessions.find(scope, id).await?,
             None => None,
@@ -80,15 +87,29 @@ impl Application {
             Ok(given) => given,
             Err(error) => return Ok(OtpVerified::NotACode(error)),
         };
-        let matched = given.matches(&self.code_of(&record)?);
+        let matched = match self.code_of(&record) {
+            Ok(code) => given.matches(&code),
+            // A key is dropped when no code of it can be right any more.
+            Err(_gone) if record.session.status_at(self.ports.clock.now()) != SessionStatus::Pending => false,
+            Err(failure) => return Err(failure),
+        };
         let row_id = record.session.id.to_bytes();
         let to = self.open_number(session_row(&record.session, &row_id), &record.recipient)?;
         let limits = self.policy.limits_of(scope, &to);
-        let attempt = Attempt { scope, session: record.session.id, number: record.number, matched, limits, claim };
+        let attempt = Attempt {
+            scope,
+            session: record.session.id,
+            number: record.number,
+            length: record.session.code_length,
+            matched,
+            limits,
+            everybody: self.keyring.global_index(&to),
+            claim,
+        };
         let now = self.ports.clock.now();
         let (record, attempted) = match self.ports.sessions.settle_attempt(attempt, now).await? {
             None => return Ok(OtpVerified::NotFound),
-            Some(Settled::Blocked { until }) => return Ok(OtpVerified::Blocked { until }),
+            Some(Settled::Blocked(refused)) => return Ok(OtpVerified::Blocked(refused)),
             Some(Settled::Replay(prior)) => return Ok(OtpVerified::Replay(prior)),
             Some(Settled::Done(record, attempted)) => (record, attempted),
         };
@@ -96,9 +117,13 @@ impl Application {
             Attempted::Finished(status) => Ok(OtpVerified::Finished(status)),
             Attempted::Wrong { left } => {
                 self.ports.wakeups.announce(Topic::Session(record.session.id));
+                self.count_attempt(scope, false).await;
                 Ok(OtpVerified::Wrong { left })
             }
             Attempted::Verified => {
+                let all_of_it = Counts { sent: 0, verified: record.session.sends.into() };
+                self.count_traffic(scope, &to, record.client_ip.as_deref(), all_of_it);
+                self.count_attempt(scope, true).await;
                 self.ports.wakeups.announce(Topic::Session(record.session.id));
                 let number = record.number;
                 let view = self.session_view(record, delivery, now)?;

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 pub use ipnet::IpNet;
 use zeroize::Zeroizing;
@@ -10,6 +11,8 @@ const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 /// 62^30 is about 2^178: unguessable, so a plain hash of it can be stored.
 const RANDOM_LEN: usize = 30;
 const CHECKSUM_LEN: usize = 6;
+/// How exactly the last use of a key is known: often enough to find the keys nobody uses.
+const USE_IS_NEWS_AFTER: Duration = Duration::from_secs(60);
 
 /// An API key as the customer holds it: `sk_live_wa1_` or `sk_test_wa1_`, 30 random base62 characters, and their
 /// CRC-32 in 6 base62 characters, so that a typo is refused without a look-up.
@@ -191,6 +194,8 @@ pub struct ApiKey {
     pub expires_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+    /// When it last let somebody in, to about a minute; uses within a minute after it are not written down.
+    pub last_used_at: Option<Timestamp>,
 }
 
 impl ApiKey {
@@ -204,6 +209,12 @@ impl ApiKey {
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= now)
+    }
+
+    /// Whether a use at `now` is worth writing down, after the one that was written down last.
+    #[must_use]
+    pub fn is_use_news_after(last: Option<Timestamp>, now: Timestamp) -> bool {
+        last.is_none_or(|last| last.plus(USE_IS_NEWS_AFTER) <= now)
     }
 
     /// Whether a caller at `ip` may use it.

@@ -32,6 +32,12 @@ impl CodeLength {
     pub const fn get(self) -> u8 {
         self.0
     }
+
+    /// Whether it is so short, four digits or five, that fewer guesses are allowed.
+    #[must_use]
+    pub const fn is_short(self) -> bool {
+        self.0 <= 5
+    }
 }
 
 impl Default for CodeLength {

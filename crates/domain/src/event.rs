@@ -25,11 +25,25 @@ pub enum EventKind {
     CodeNotRequested,
     /// A code was not delivered, and the next sender tried.
     FellBack,
+    /// An operator forgave a number its wrong codes.
+    NumberUnblocked,
+    /// What was stored about one number was erased.
+    Erased,
+    /// An account has sent four fifths of the messages it may send in a day or a month.
+    QuotaNear,
+    /// An account has sent all the messages it may send in a day or a month.
+    QuotaReached,
+    /// More codes than usual were sent and never came back.
+    UnverifiedBudget,
+    /// Numbers that differ in their last digits only get many codes that never come back.
+    PrefixPumped,
+    /// Most codes that an account's users type are wrong.
+    GuessingSuspected,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 18] = [
         Self::TemplateApproved,
         Self::TemplateRejected,
         Self::TemplatePaused,
@@ -41,6 +55,13 @@ impl EventKind {
         Self::AccountUpdate,
         Self::CodeNotRequested,
         Self::FellBack,
+        Self::NumberUnblocked,
+        Self::Erased,
+        Self::QuotaNear,
+        Self::QuotaReached,
+        Self::UnverifiedBudget,
+        Self::PrefixPumped,
+        Self::GuessingSuspected,
     ];
 
     /// Its name.
@@ -58,6 +79,13 @@ impl EventKind {
             Self::AccountUpdate => "account_update",
             Self::CodeNotRequested => "code_not_requested",
             Self::FellBack => "fell_back",
+            Self::NumberUnblocked => "number_unblocked",
+            Self::Erased => "erased",
+            Self::QuotaNear => "quota_near",
+            Self::QuotaReached => "quota_reached",
+            Self::UnverifiedBudget => "unverified_budget",
+            Self::PrefixPumped => "prefix_pumped",
+            Self::GuessingSuspected => "guessing_suspected",
         }
     }
 
@@ -78,6 +106,9 @@ impl EventKind {
                 | Self::TemplateRecategorised
                 | Self::SenderStopped
                 | Self::AccountUpdate
+                | Self::QuotaReached
+                | Self::PrefixPumped
+                | Self::GuessingSuspected
         )
     }
 }

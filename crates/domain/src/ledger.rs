@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::{Purpose, SessionId, Timestamp};
+use crate::{Guesses, Purpose, SessionId, Timestamp};
 
 /// At most `sends` messages in any span of `window`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +22,14 @@ pub struct LedgerPolicy {
     pub caps: Vec<SendCap>,
     /// Wrong guesses before verification is refused.
     pub failures_max: u32,
+    /// Those of them at codes of four and five digits, if they are limited apart.
+    pub short_failures_max: Option<u32>,
     /// The span in which they count.
     pub failure_window: Duration,
+    /// Wrong guesses since the last right one, however long ago, before the number is disabled; if it ever is.
+    ///
+    /// NIST SP 800-63B-4 section 3.2.2 allows at most 100.
+    pub consecutive_max: Option<u32>,
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -40,7 +46,9 @@ impl Default for LedgerPolicy {
                 SendCap { sends: 20, window: DAY },
             ],
             failures_max: 20,
+            short_failures_max: Some(2),
             failure_window: DAY,
+            consecutive_max: Some(100),
         }
     }
 }
@@ -54,8 +62,27 @@ impl LedgerPolicy {
             ladder_window: Duration::ZERO,
             caps: Vec::new(),
             failures_max: u32::MAX,
+            short_failures_max: None,
             failure_window: Duration::ZERO,
+            consecutive_max: None,
         }
+    }
+
+    /// The limits of a number over all accounts: 50 messages and 50 wrong guesses a day.
+    #[must_use]
+    pub fn everybody() -> Self {
+        Self {
+            caps: vec![SendCap { sends: 50, window: DAY }],
+            failures_max: 50,
+            failure_window: DAY,
+            ..Self::unlimited()
+        }
+    }
+
+    /// Whether wrong guesses are limited at all.
+    #[must_use]
+    pub const fn limits_guesses(&self) -> bool {
+        self.failures_max < u32::MAX || self.short_failures_max.is_some() || self.consecutive_max.is_some()
     }
 
     /// The longest span anything is remembered for.
@@ -81,6 +108,20 @@ pub enum SendRefused {
     },
 }
 
+impl SendRefused {
+    /// Of two reasons the one that lasts longer; a cap, if either is one.
+    #[must_use]
+    pub fn or_longer(self, other: Self) -> Self {
+        let (Self::TooSoon { retry_at: one } | Self::Capped { retry_at: one }) = self;
+        let (Self::TooSoon { retry_at: two } | Self::Capped { retry_at: two }) = other;
+        let retry_at = one.max(two);
+        match (self, other) {
+            (Self::TooSoon { .. }, Self::TooSoon { .. }) => Self::TooSoon { retry_at },
+            _ => Self::Capped { retry_at },
+        }
+    }
+}
+
 /// The session that a number has open for one purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveSession {
@@ -92,15 +133,15 @@ pub struct LiveSession {
     pub expires_at: Timestamp,
 }
 
-/// What one number of one account has received and failed lately, and which sessions it has open.
+/// What one number has received and failed lately, in one account or over all of them, and which sessions it has open.
 ///
 /// It outlives the sessions it counts, so that a new session never brings a new budget.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NumberLedger {
     sends: Vec<Timestamp>,
-    failures: Vec<Timestamp>,
     verified_at: Option<Timestamp>,
     live: Vec<LiveSession>,
+    guesses: Guesses,
 }
 
 impl NumberLedger {
@@ -111,13 +152,12 @@ impl NumberLedger {
     #[must_use]
     pub fn from_parts(
         mut sends: Vec<Timestamp>,
-        mut failures: Vec<Timestamp>,
         verified_at: Option<Timestamp>,
         live: Vec<LiveSession>,
+        guesses: Guesses,
     ) -> Self {
         sends.sort_unstable();
-        failures.sort_unstable();
-        Self { sends, failures, verified_at, live }
+        Self { sends, verified_at, live, guesses }
     }
 
     /// When messages were sent, oldest first.
@@ -126,10 +166,15 @@ impl NumberLedger {
         &self.sends
     }
 
-    /// When wrong codes were given, oldest first.
+    /// Its wrong codes.
     #[must_use]
-    pub fn failures(&self) -> &[Timestamp] {
-        &self.failures
+    pub const fn guesses(&self) -> &Guesses {
+        &self.guesses
+    }
+
+    /// Its wrong codes, to be changed.
+    pub const fn guesses_mut(&mut self) -> &mut Guesses {
+        &mut self.guesses
     }
 
     /// When a code was last verified.
@@ -213,24 +258,9 @@ impl NumberLedger {
         }
     }
 
-    /// When the number may be verified again, if it may not be at `now`.
-    #[must_use]
-    pub fn verify_blocked_until(&self, policy: &LedgerPolicy, now: Timestamp) -> Option<Timestamp> {
-        let spare = usize::try_from(policy.failures_max).ok()?.checked_sub(1)?;
-        let blocking = self.failures.iter().rev().nth(spare)?;
-        let free_at = blocking.plus(policy.failure_window);
-        (free_at > now).then_some(free_at)
-    }
-
-    /// Counts a wrong guess.
-    pub fn record_failure(&mut self, policy: &LedgerPolicy, now: Timestamp) {
-        self.forget(policy, now);
-        self.failures.push(now);
-    }
-
     /// A right code: whoever holds the number is here, so the failures and the cooldown are forgiven. The caps stay.
     pub fn record_success(&mut self, now: Timestamp) {
-        self.failures.clear();
+        self.guesses.forgive();
         self.verified_at = Some(now);
     }
 
@@ -238,14 +268,15 @@ impl NumberLedger {
     #[must_use]
     pub fn is_idle(&self, policy: &LedgerPolicy, now: Timestamp) -> bool {
         let horizon = now.minus(policy.memory());
-        self.sends.iter().chain(&self.failures).all(|at| *at < horizon)
+        self.sends.iter().all(|at| *at < horizon)
+            && self.guesses.is_idle(policy, now)
             && self.live.iter().all(|live| live.expires_at <= now)
     }
 
     fn forget(&mut self, policy: &LedgerPolicy, now: Timestamp) {
         let horizon = now.minus(policy.memory());
         self.sends.retain(|at| *at >= horizon);
-        self.failures.retain(|at| *at >= horizon);
+        self.guesses.forget(policy, now);
     }
 }
 
@@ -312,20 +343,6 @@ mod tests {
         after.record_send(&policy, at(40));
         after.refund_send(at(40));
         assert_eq!(after, before);
-    }
-
-    #[test]
-    fn twenty_failures_in_a_day_block_verification_until_the_first_is_a_day_old() {
-        let policy = LedgerPolicy::default();
-        let mut ledger = NumberLedger::default();
-        for second in 0..20 {
-            assert_eq!(ledger.verify_blocked_until(&policy, at(second)), None);
-            ledger.record_failure(&policy, at(second));
-        }
-        assert_eq!(ledger.verify_blocked_until(&policy, at(20)), Some(at(86_400)));
-        assert_eq!(ledger.verify_blocked_until(&policy, at(86_400)), None);
-        ledger.record_success(at(30));
-        assert_eq!(ledger.verify_blocked_until(&policy, at(31)), None);
     }
 
     proptest! {

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::CodeLength;
+
 /// A span of seconds between two bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ttl<const MIN: u32, const MAX: u32>(u32);
@@ -38,6 +40,8 @@ impl<const MIN: u32, const MAX: u32> Ttl<MIN, MAX> {
 pub struct OtpPolicy {
     /// Guesses per session.
     pub attempts_max: u8,
+    /// Guesses per session whose code has four or five digits.
+    pub short_attempts_max: u8,
     /// Messages per session: the first send and its resends.
     pub sends_max: u8,
     /// What a request that names no `expires_in_seconds` gets.
@@ -46,7 +50,15 @@ pub struct OtpPolicy {
 
 impl Default for OtpPolicy {
     fn default() -> Self {
-        Self { attempts_max: 5, sends_max: 5, default_ttl: SessionTtl::DEFAULT }
+        Self { attempts_max: 5, short_attempts_max: 3, sends_max: 5, default_ttl: SessionTtl::DEFAULT }
+    }
+}
+
+impl OtpPolicy {
+    /// Guesses per session with a code of that length.
+    #[must_use]
+    pub fn attempts_for(&self, length: CodeLength) -> u8 {
+        if length.is_short() { self.attempts_max.min(self.short_attempts_max) } else { self.attempts_max }
     }
 }
 

@@ -152,7 +152,7 @@ impl OtpSession {
             code_length,
             status: SessionStatus::Pending,
             attempts: 0,
-            attempts_max: policy.attempts_max,
+            attempts_max: policy.attempts_for(code_length),
             sends: 0,
             sends_max: policy.sends_max,
             created_at,

@@ -41,6 +41,19 @@ pub trait ApiKeyStore: Send + Sync {
     /// Every key of an account (of every account when none is named), newest first.
     async fn list_keys(&self, account: Option<AccountId>) -> StoreResult<Vec<ApiKey>>;
 
+    /// Stores `successor` under its hash and lets the key `old` end at `old_ends_at`, or at its own end if that is
+    /// earlier, in one step. `false`, and nothing stored, when there is no key `old`, or it is revoked.
+    async fn replace_key(
+        &self,
+        old: ApiKeyId,
+        old_ends_at: Timestamp,
+        successor: ApiKey,
+        hash: KeyHash,
+    ) -> StoreResult<bool>;
+
+    /// Notes that a key was used at `at`, unless a later use is known.
+    async fn note_key_use(&self, id: ApiKeyId, at: Timestamp) -> StoreResult<()>;
+
     /// Revokes a key at `now`. Returns the key as it then is; a second revocation changes nothing.
     async fn revoke_key(&self, id: ApiKeyId, now: Timestamp) -> StoreResult<Option<ApiKey>>;
 }

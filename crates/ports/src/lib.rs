@@ -7,16 +7,21 @@
 mod catalog;
 mod channel;
 mod deliveries;
+mod destinations;
 mod error;
 mod events;
 mod idempotency;
 mod inbound;
 mod keys;
+mod master_keys;
+mod personal_data;
+mod quotas;
 mod rate_limiter;
 mod senders;
 mod sessions;
 mod system;
 mod templates;
+mod traffic;
 mod wakeups;
 
 pub use catalog::{AndroidApp, AuthenticationDraft, Catalog, CatalogError, ProviderTemplate, SenderHealth, Submitted};
@@ -25,19 +30,24 @@ pub use deliveries::{
     CancelDelivery, ClaimedDelivery, DeliveryFilter, DeliveryKind, DeliveryRecord, DeliveryStore, Enqueued, Lease,
     NewDelivery, Progress, Report, Reported, Via,
 };
+pub use destinations::{AccountRules, Block, BlockKey, BlockKind, DestinationStore};
 pub use error::{Source, StoreError, StoreResult};
 pub use events::{EventStore, NewEvent};
 pub use idempotency::{Claim, IdempotencyStore, Prior, Subject};
 pub use inbound::{Inbound, Notice, ProviderMessageId, Reference, TemplateDecision};
 pub use keys::{Account, AccountStore, ApiKeyStore};
+pub use master_keys::{MasterKeyStore, Resealed, SealedColumn, SealedRow, SealedRowKey, SealedTable};
+pub use personal_data::{Erased, Looked, PersonalDataStore, Sought, Trace, TraceTable};
+pub use quotas::{Counted, QuotaStore};
 pub use rate_limiter::{RateDecision, RateLimiter, RateRule, RateState};
 pub use senders::{Endpoint, Sender, SenderRecord, SenderStore};
 pub use sessions::{
-    Attempt, Before, CancelSession, Issued, NewSession, Resend, Resent, Sent, SessionRecord, SessionStore, Settled,
-    Withdrawal,
+    Attempt, Before, CancelSession, Issued, LedgerKey, NewSession, Resend, Resent, Sent, SessionRecord, SessionStore,
+    Settled, Withdrawal,
 };
 pub use system::{Clock, Entropy, EntropyError, random};
 pub use templates::TemplateStore;
+pub use traffic::{Traffic, TrafficKey, TrafficStore};
 pub use wakeups::{Subscription, Topic, Wakeups};
 
 #[cfg(feature = "mock")]

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use whatotp_domain::{
-    AccountScope, Attempted, Delivery, DeliveryId, LedgerPolicy, LiveSession, OtpSession, SendRefused, SenderId,
-    SessionId, SessionStatus, Timestamp,
+    AccountId, AccountScope, Attempted, CodeLength, Delivery, DeliveryId, GuessRefused, LedgerPolicy, LiveSession,
+    Mode, NumberLedger, NumberLimits, OtpSession, SendRefused, SenderId, SessionId, SessionStatus, Timestamp,
 };
 use whatotp_vault::{BlindIndex, Kid, Sealed};
 
@@ -22,6 +22,8 @@ pub struct SessionRecord {
     pub metadata: Option<Sealed>,
     /// Its latest delivery.
     pub delivery: DeliveryId,
+    /// A keyed hash of the end user's address, if the customer named it: what the session counts under.
+    pub client_ip: Option<String>,
 }
 
 /// A session that is to be issued.
@@ -32,7 +34,9 @@ pub struct NewSession {
     /// Its first message.
     pub delivery: NewDelivery,
     /// The number's limits.
-    pub limits: LedgerPolicy,
+    pub limits: NumberLimits,
+    /// The number as it is counted over all accounts.
+    pub everybody: BlindIndex,
     /// The caller's claim.
     pub claim: Option<Claim>,
 }
@@ -49,6 +53,8 @@ pub enum Issued {
     },
     /// The number gets no message now; nothing was stored.
     Refused(SendRefused),
+    /// The number has no guess left that the session could have; nothing was stored.
+    NoGuesses(GuessRefused),
     /// The caller's key was used before.
     Replay(Prior),
 }
@@ -63,13 +69,16 @@ pub struct Resend {
     /// The message.
     pub delivery: NewDelivery,
     /// The number's limits.
-    pub limits: LedgerPolicy,
+    pub limits: NumberLimits,
+    /// The number as it is counted over all accounts.
+    pub everybody: BlindIndex,
     /// The caller's claim.
     pub claim: Option<Claim>,
 }
 
 /// What came of a resend.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "it is the large one nearly always, and is moved a few times")]
 pub enum Resent {
     /// The delivery is stored and the session's latest.
     Stored(SessionRecord),
@@ -94,6 +103,10 @@ pub struct Withdrawal {
     pub delivery: DeliveryId,
     /// For a new session: the one whose place it took. For a resend: the delivery that was the latest before.
     pub before: Before,
+    /// The number's limits.
+    pub limits: NumberLimits,
+    /// The number as it is counted over all accounts.
+    pub everybody: BlindIndex,
     /// The caller's claim.
     pub claim: Option<Claim>,
 }
@@ -121,10 +134,14 @@ pub struct Attempt {
     pub session: SessionId,
     /// The session's number.
     pub number: BlindIndex,
+    /// How many digits its code has.
+    pub length: CodeLength,
     /// Whether the code is right.
     pub matched: bool,
     /// The number's limits.
-    pub limits: LedgerPolicy,
+    pub limits: NumberLimits,
+    /// The number as it is counted over all accounts.
+    pub everybody: BlindIndex,
     /// The caller's claim.
     pub claim: Option<Claim>,
 }
@@ -140,20 +157,19 @@ pub struct Sent {
 
 /// What came of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "it is the large one nearly always, and is moved a few times")]
 pub enum Settled {
     /// It was settled; the session as it then is.
     Done(SessionRecord, Attempted),
     /// The number has failed too often, and the attempt was neither charged nor looked at.
-    Blocked {
-        /// Until when.
-        until: Timestamp,
-    },
+    Blocked(GuessRefused),
     /// The caller's key was used before.
     Replay(Prior),
 }
 
 /// What came of canceling.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "it is the large one nearly always, and is moved a few times")]
 pub enum CancelSession {
     /// It is canceled.
     Done(SessionRecord),
@@ -163,14 +179,40 @@ pub enum CancelSession {
     Replay(Prior),
 }
 
+/// Where what is counted of a number stands: in one account, or over all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LedgerKey {
+    /// Which account; `None` over all of them.
+    pub account: Option<AccountId>,
+    /// In which mode. They are counted apart.
+    pub mode: Mode,
+    /// The number, as the account knows it, or as everybody does.
+    pub number: BlindIndex,
+}
+
+impl LedgerKey {
+    /// In one account.
+    #[must_use]
+    pub const fn of(scope: AccountScope, number: BlindIndex) -> Self {
+        Self { account: Some(scope.account), mode: scope.mode, number }
+    }
+
+    /// Over all of them.
+    #[must_use]
+    pub const fn everybody(mode: Mode, number: BlindIndex) -> Self {
+        Self { account: None, mode, number }
+    }
+}
+
 /// The OTP sessions, with what their numbers have received and failed.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
     /// Stores a new session, its first delivery (leased to the caller when the delivery says so), the number's
-    /// ledger and the claim, in one step.
+    /// ledgers and the claim, in one step.
     ///
-    /// MUST refuse when the number's ledger does ([`NumberLedger::may_send`](whatotp_domain::NumberLedger::may_send)):
-    /// of any number of concurrent calls for one number as many succeed as its limits allow. MUST supersede the
+    /// MUST refuse when the number's ledgers do ([`NumberLedgers::issue`](whatotp_domain::NumberLedgers::issue)), that of
+    /// its account and that over all accounts: of any number of concurrent calls for one number as many succeed as its
+    /// limits allow, and the attempts of all open sessions together are never more than its guesses. MUST supersede the
     /// pending session of the same number and purpose, so that at most one is pending. (A number keeps at most sixteen
     /// purposes in mind: more than its limits allow, but for a number that has none.)
     async fn issue(&self, new: NewSession, now: Timestamp) -> StoreResult<Issued>;
@@ -178,16 +220,18 @@ pub trait SessionStore: Send + Sync {
     /// Stores one more delivery of a pending session. Attempts, expiry and the number's failures MUST stay.
     async fn resend(&self, resend: Resend, now: Timestamp) -> StoreResult<Option<Resent>>;
 
-    /// Undoes an issue or a resend whose message was definitely not sent: the delivery, the count in the ledger and
-    /// the claim are gone; a new session is gone too, and the one it superseded is pending again if its time is not
-    /// over. Does nothing when the session has moved on.
+    /// Undoes an issue or a resend whose message was definitely not sent: the delivery, the counts in the ledgers and
+    /// the claim are gone; a new session is gone too with the guesses that it held, and the one it superseded is pending
+    /// again if its time is not over, with the attempts it had
+    /// ([`NumberLedgers::reinstate`](whatotp_domain::NumberLedgers::reinstate)). Does nothing when the session has moved on.
     async fn withdraw(&self, withdrawal: Withdrawal, now: Timestamp) -> StoreResult<()>;
 
     /// Charges one attempt to a pending session and, when `matched`, consumes it.
     ///
     /// MUST be one atomic step: of any number of concurrent calls at most `attempts_max` are charged, and at most one
-    /// returns [`Attempted::Verified`]. MUST count a wrong attempt in the number's ledger, clear the ledger's failures
-    /// on a right one, and refuse a number that is blocked. MUST NOT change a session that is over, or of another scope.
+    /// returns [`Attempted::Verified`]. MUST count every attempt in the number's ledgers
+    /// ([`NumberLedgers::count_guess`](whatotp_domain::NumberLedgers::count_guess)), and refuse a number that is blocked
+    /// in one of them. MUST NOT change a session that is over, or of another scope.
     async fn settle_attempt(&self, attempt: Attempt, now: Timestamp) -> StoreResult<Option<Settled>>;
 
     /// Cancels a pending session, and its deliveries that are still queued.
@@ -220,6 +264,13 @@ pub trait SessionStore: Send + Sync {
 
     /// Deletes at most `limit` sessions that were created before `created_before`, of every account. Returns how many.
     async fn purge_sessions(&self, created_before: Timestamp, limit: u32) -> StoreResult<u64>;
+
+    /// What is counted of a number, if anything is.
+    async fn find_ledger(&self, key: &LedgerKey) -> StoreResult<Option<NumberLedger>>;
+
+    /// Forgives a number its wrong codes: it can be guessed at again, and is no longer disabled. The messages it received
+    /// still count. `false` when there was nothing to forgive.
+    async fn forgive(&self, key: &LedgerKey) -> StoreResult<bool>;
 
     /// Deletes at most `limit` ledgers in which nothing matters any more at `now`. Returns how many.
     async fn purge_ledgers(&self, limits: &LedgerPolicy, now: Timestamp, limit: u32) -> StoreResult<u64>;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use whatotp_domain::{
     AccountId, AccountScope, ApiKey, ApiKeyId, ApiKeySecret, CodeLength, DeliveryError, DeliveryEvent, DeliveryId,
-    DeliveryStatus, LedgerPolicy, Locale, MessageTemplate, Mode, OtpPolicy, OtpSession, PhoneNumber, Purpose, Scope,
-    ScopeSet, SessionId, TemplateBody, TemplateCategory, TemplateId, Timestamp, Translation,
+    DeliveryStatus, LedgerPolicy, Locale, MessageTemplate, Mode, NumberLimits, OtpPolicy, OtpSession, PhoneNumber,
+    Purpose, Scope, ScopeSet, SessionId, TemplateBody, TemplateCategory, TemplateId, Timestamp, Translation,
 };
 use whatotp_ports::{
     Account, Attempt, Before, Claim, DeliveryKind, NewDelivery, NewSession, Resend, SessionRecord, Withdrawal,
@@ -97,14 +97,42 @@ pub fn free_to_send() -> LedgerPolicy {
     LedgerPolicy { cooldowns: Vec::new(), caps: Vec::new(), ..LedgerPolicy::default() }
 }
 
-/// A session for `number`: purpose `default`, 5 attempts, 5 sends, the default limits, no claim.
+/// [`free_to_send`], and without limits for wrong codes: a session gets all its attempts, and holds none.
+#[must_use]
+pub fn free_to_guess() -> LedgerPolicy {
+    LedgerPolicy { failures_max: u32::MAX, short_failures_max: None, consecutive_max: None, ..free_to_send() }
+}
+
+/// `account`, and over all accounts the limits of an installation that is not told otherwise; without any when there are
+/// none in the account.
+#[must_use]
+pub fn limited_by(account: &LedgerPolicy) -> NumberLimits {
+    let everybody = (*account != LedgerPolicy::unlimited()).then(LedgerPolicy::everybody);
+    NumberLimits { account: account.clone(), everybody }
+}
+
+/// `number` as it is counted over all accounts.
+#[must_use]
+pub fn everybodys(number: &str) -> BlindIndex {
+    KEYRING.global_index(&PhoneNumber::parse(number).expect("a test's number is valid"))
+}
+
+/// The number of a session, as it is counted over all accounts.
+fn everybodys_of(record: &SessionRecord) -> BlindIndex {
+    let place = Place { scope: Some(home()), table: "tests", column: "text", row: b"1" };
+    let number = KEYRING.open(&place, &record.recipient).expect("a test's number is sealed as all its texts are");
+    everybodys(std::str::from_utf8(&number).expect("a number is text"))
+}
+
+/// A session for `number`: purpose `default`, a code of 6 digits, 5 attempts, 5 sends, the default limits, no claim.
 pub fn a_session(number: &str) -> SessionBuilder {
     SessionBuilder {
         number: number.to_owned(),
         scope: home(),
         purpose: Purpose::default(),
+        length: CodeLength::DEFAULT,
         policy: OtpPolicy::default(),
-        limits: LedgerPolicy::default(),
+        limits: NumberLimits::default(),
         claim: None,
         leased_for: Some(LEASE),
     }
@@ -117,8 +145,9 @@ pub struct SessionBuilder {
     number: String,
     scope: AccountScope,
     purpose: Purpose,
+    length: CodeLength,
     policy: OtpPolicy,
-    limits: LedgerPolicy,
+    limits: NumberLimits,
     claim: Option<Claim>,
     leased_for: Option<Duration>,
 }
@@ -139,8 +168,18 @@ impl SessionBuilder {
         Self { policy, ..self }
     }
 
-    /// Under these limits.
+    /// With a code of so many digits.
+    pub fn digits(self, digits: u8) -> Self {
+        Self { length: CodeLength::new(digits).expect("a code has 4 to 8 digits"), ..self }
+    }
+
+    /// Under these limits in its account, see [`limited_by`].
     pub fn limits(self, limits: &LedgerPolicy) -> Self {
+        self.limited(&limited_by(limits))
+    }
+
+    /// Under these limits.
+    pub fn limited(self, limits: &NumberLimits) -> Self {
         Self { limits: limits.clone(), ..self }
     }
 
@@ -175,7 +214,7 @@ impl SessionBuilder {
             leased_for: self.leased_for,
         };
         let times = (now, expires_at);
-        let (purpose, length) = (self.purpose.clone(), CodeLength::DEFAULT);
+        let (purpose, length) = (self.purpose.clone(), self.length);
         let record = SessionRecord {
             session: OtpSession::new(id, self.scope, purpose, length, &self.policy, times),
             kid: KEYRING.active_kid(),
@@ -183,8 +222,10 @@ impl SessionBuilder {
             number,
             metadata: Some(sealed("metadata of a session")),
             delivery: delivery.id,
+            client_ip: Some("0123456789abcdef".to_owned()),
         };
-        NewSession { record, delivery, limits: self.limits.clone(), claim: self.claim.clone() }
+        let (limits, everybody) = (self.limits.clone(), everybodys(&self.number));
+        NewSession { record, delivery, limits, everybody, claim: self.claim.clone() }
     }
 }
 
@@ -206,7 +247,14 @@ pub fn a_resend(record: &SessionRecord, now: Timestamp) -> Resend {
         expires_at: session.expires_at,
         leased_for: Some(LEASE),
     };
-    Resend { scope: session.scope, session: session.id, delivery, limits: LedgerPolicy::default(), claim: None }
+    Resend {
+        scope: session.scope,
+        session: session.id,
+        delivery,
+        limits: NumberLimits::default(),
+        everybody: everybodys_of(record),
+        claim: None,
+    }
 }
 
 /// A delivery with a session's code by its account's second sender, left to the next worker.
@@ -222,8 +270,10 @@ pub fn an_attempt(record: &SessionRecord, matched: bool) -> Attempt {
         scope: record.session.scope,
         session: record.session.id,
         number: record.number,
+        length: record.session.code_length,
         matched,
-        limits: LedgerPolicy::default(),
+        limits: NumberLimits::default(),
+        everybody: everybodys_of(record),
         claim: None,
     }
 }
@@ -236,6 +286,8 @@ pub fn a_withdrawal(record: &SessionRecord, before: Before) -> Withdrawal {
         session: record.session.id,
         delivery: record.delivery,
         before,
+        limits: NumberLimits::default(),
+        everybody: everybodys_of(record),
         claim: None,
     }
 }
@@ -306,6 +358,7 @@ pub fn an_api_key(scope: AccountScope, now: Timestamp) -> (ApiKey, KeyHash) {
         created_at: now,
         expires_at: Some(now.plus(DAY)),
         revoked_at: None,
+        last_used_at: None,
     };
     (key, key_hash(&secret))
 }

@@ -6,6 +6,7 @@ use crate::digest::{digests, hex_prefix};
 const PER_ACCOUNT: &str = "whatotp/phone-index/v1/account";
 const MESSAGE: &str = "whatotp/message-index/v1";
 const GLOBAL: &str = "whatotp/phone-index/v1/global";
+const TRAFFIC: &str = "whatotp/traffic-index/v1";
 
 digests! {
     /// A keyed hash of a phone number, by which rows are found without the number being readable in the database.
@@ -35,27 +36,35 @@ impl BlindIndex {
 impl Keyring {
     /// A number as one account and mode knows it: no other can be matched with it.
     ///
-    /// Uses the oldest key, so that it outlives rotations (see [`Keyring`]).
+    /// Uses the index key, so that it outlives rotations (see [`Keyring`]).
     #[must_use]
     pub fn blind_index(&self, scope: AccountScope, number: &PhoneNumber) -> BlindIndex {
         let number = number.as_e164();
-        BlindIndex(self.oldest().phone_index.scoped_tag(PER_ACCOUNT, scope, &[number.as_bytes()]))
+        BlindIndex(self.indexing().phone_index.scoped_tag(PER_ACCOUNT, scope, &[number.as_bytes()]))
     }
 
     /// A number as the whole installation knows it, for the limits that hold over all accounts.
     ///
-    /// Uses the oldest key, so that it outlives rotations (see [`Keyring`]).
+    /// Uses the index key, so that it outlives rotations (see [`Keyring`]).
     #[must_use]
     pub fn global_index(&self, number: &PhoneNumber) -> BlindIndex {
         let number = number.as_e164();
-        BlindIndex(self.oldest().phone_index.tag(GLOBAL, &[number.as_bytes()]))
+        BlindIndex(self.indexing().phone_index.tag(GLOBAL, &[number.as_bytes()]))
     }
 
     /// A provider's id for a message.
     ///
-    /// Uses the oldest key, so that it outlives rotations (see [`Keyring`]).
+    /// Uses the index key, so that it outlives rotations (see [`Keyring`]).
     #[must_use]
     pub fn message_index(&self, provider_message_id: &str) -> MessageIndex {
-        MessageIndex(self.oldest().phone_index.tag(MESSAGE, &[provider_message_id.as_bytes()]))
+        MessageIndex(self.indexing().phone_index.tag(MESSAGE, &[provider_message_id.as_bytes()]))
+    }
+    /// What one account's messages are counted under, when `value` (an end user's address, the beginning of a number) must
+    /// not be readable in the database: 32 hex characters. `dimension` says what it is.
+    ///
+    /// Uses the index key, so that it outlives rotations (see [`Keyring`]).
+    #[must_use]
+    pub fn traffic_index(&self, scope: AccountScope, dimension: &str, value: &[u8]) -> String {
+        hex_prefix(&self.indexing().phone_index.scoped_tag(TRAFFIC, scope, &[dimension.as_bytes(), value]), 16)
     }
 }

@@ -15,25 +15,25 @@ digests! {
     IdempotencyHash;
 }
 
-/// Both use the oldest key: with the active one, a rotation would forget the requests of the last 24 hours, and a
+/// All use the index key: with the active one, a rotation would forget the requests of the last 24 hours, and a
 /// repeated one would be sent twice.
 impl Keyring {
     /// The fingerprint of one request. `route` is the method and path template, `body` the bytes as they came.
     #[must_use]
     pub fn fingerprint(&self, scope: AccountScope, route: &str, body: &[u8]) -> Fingerprint {
-        Fingerprint(self.oldest().idempotency.scoped_tag(REQUEST, scope, &[route.as_bytes(), body]))
+        Fingerprint(self.indexing().idempotency.scoped_tag(REQUEST, scope, &[route.as_bytes(), body]))
     }
 
     /// What two tellings of the same event have in common, when these are its parts.
     #[must_use]
     pub fn event_fingerprint(&self, parts: &[&str]) -> [u8; 32] {
         let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
-        self.oldest().idempotency.tag(EVENT, &parts)
+        self.indexing().idempotency.tag(EVENT, &parts)
     }
 
     /// The look-up hash of an `Idempotency-Key`: one key means different things to other accounts, modes and routes.
     #[must_use]
     pub fn idempotency_key_hash(&self, scope: AccountScope, route: &str, key: &str) -> IdempotencyHash {
-        IdempotencyHash(self.oldest().idempotency.scoped_tag(KEY, scope, &[route.as_bytes(), key.as_bytes()]))
+        IdempotencyHash(self.indexing().idempotency.scoped_tag(KEY, scope, &[route.as_bytes(), key.as_bytes()]))
     }
 }

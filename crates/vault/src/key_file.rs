@@ -15,7 +15,7 @@ const OWNER_ONLY: u32 = 0o600;
 const HEADER: &str = "\
 # The master key of WhatOTP. Without it no stored number can be read and no code can be verified:
 # keep a copy of it, apart from the copies of the database.
-# To rotate, add a new key ABOVE the others; never remove the last one.
+# The first key seals what is new, the others open what they sealed. docs/OPERATIONS.md says how to rotate.
 ";
 
 /// Why the master key file cannot be used, in one sentence that says what to do.

@@ -74,12 +74,14 @@ impl KeySet {
 /// The first (active) master key makes what is new: codes, sealed values, receipts. Each of them names its key by a
 /// [`Kid`], so older keys go on serving what they made.
 ///
-/// What is *looked up* by its MAC names no key: blind indexes and idempotency records. Those take the **last** master
-/// key of the file, so that a new key on top loses none of them. The price: the last key can be neither removed nor
-/// reordered without recomputing every blind index; [`Keyring::index_kid`] is there to notice that at start.
+/// What is *looked up* by its MAC names no key: blind indexes and idempotency records. Those take one master key for the
+/// life of a database, which remembers its id (ADR 0011): see [`Keyring::index_by`]. On a database that is bound to none
+/// yet it is the last one of the file.
 pub struct Keyring {
     active: KeySet,
     retired: Vec<KeySet>,
+    /// Which of them looks up, counted from the active one.
+    index: usize,
 }
 
 impl Keyring {
@@ -87,7 +89,17 @@ impl Keyring {
     #[must_use]
     pub fn new(masters: MasterKeys) -> Self {
         let MasterKeys { active, retired } = masters;
-        Self { active: KeySet::derive(&active), retired: retired.iter().map(KeySet::derive).collect() }
+        let index = retired.len();
+        Self { active: KeySet::derive(&active), retired: retired.iter().map(KeySet::derive).collect(), index }
+    }
+
+    /// Looks up with this key from now on: the one that the database is bound to. `false`, and nothing changed, when it
+    /// is not on the ring.
+    #[must_use]
+    pub fn index_by(&mut self, kid: Kid) -> bool {
+        let found = self.kids().position(|known| known == kid);
+        self.index = found.unwrap_or(self.index);
+        found.is_some()
     }
 
     /// The key that makes what is new.
@@ -99,7 +111,7 @@ impl Keyring {
     /// The key of blind indexes and idempotency records. Constant for the life of a database.
     #[must_use]
     pub fn index_kid(&self) -> Kid {
-        self.oldest().kid
+        self.indexing().kid
     }
 
     /// Every key there is, the active one first.
@@ -111,8 +123,8 @@ impl Keyring {
         &self.active
     }
 
-    pub(crate) fn oldest(&self) -> &KeySet {
-        self.retired.last().unwrap_or(&self.active)
+    pub(crate) fn indexing(&self) -> &KeySet {
+        self.key_sets().nth(self.index).unwrap_or(&self.active)
     }
 
     pub(crate) fn find(&self, kid: Kid) -> Option<&KeySet> {

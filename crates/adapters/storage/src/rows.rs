@@ -2,23 +2,31 @@
 
 mod claims;
 mod deliveries;
+mod destinations;
 mod events;
 mod keys;
 mod ledgers;
+mod quotas;
 mod reports;
+pub(crate) mod sealed;
 mod senders;
 mod sessions;
 mod templates;
+pub(crate) mod traces;
+mod traffic;
 
 pub(crate) use claims::ClaimRow;
 pub(crate) use deliveries::{After, DeliveryRow, StepRow, TargetRow, WayRow};
+pub(crate) use destinations::{AccountRulesRow, BlockRow, block_columns};
 pub(crate) use events::EventRow;
 pub(crate) use keys::{AccountRow, ApiKeyRow};
-pub(crate) use ledgers::LedgerRow;
+pub(crate) use ledgers::{LedgerRow, Places, place as ledger_place};
+pub(crate) use quotas::UsageRow;
 pub(crate) use reports::{ProviderMessageRow, WaitingReportRow};
 pub(crate) use senders::{AccountSenderRow, SenderRow, quality};
 pub(crate) use sessions::SessionRow;
 pub(crate) use templates::TemplateRow;
+pub(crate) use traffic::TrafficRow;
 
 use whatotp_domain::{AccountId, AccountScope, DeliveryError, Mode, SenderId, Timestamp};
 

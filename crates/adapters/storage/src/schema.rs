@@ -8,6 +8,12 @@ diesel::table! {
 }
 
 diesel::table! {
+    master_keys (kid) {
+        kid -> Text,
+    }
+}
+
+diesel::table! {
     accounts (id) {
         id -> Text,
         name -> Text,
@@ -28,6 +34,7 @@ diesel::table! {
         created_at -> BigInt,
         expires_at -> Nullable<BigInt>,
         revoked_at -> Nullable<BigInt>,
+        last_used_at -> Nullable<BigInt>,
     }
 }
 
@@ -53,6 +60,9 @@ diesel::table! {
         failures -> Text,
         live -> Text,
         verified_at -> Nullable<BigInt>,
+        short_failures -> Text,
+        in_a_row -> BigInt,
+        reserved -> Text,
     }
 }
 
@@ -68,6 +78,7 @@ diesel::table! {
         number -> Binary,
         metadata -> Nullable<Binary>,
         delivery_id -> Text,
+        client_ip -> Nullable<Text>,
         status -> Text,
         attempts -> Integer,
         attempts_max -> Integer,
@@ -192,5 +203,48 @@ diesel::table! {
         subject -> Text,
         detail -> Text,
         fingerprint -> Binary,
+    }
+}
+
+diesel::table! {
+    account_rules (account_id) {
+        account_id -> Text,
+        countries_allowed -> Text,
+        countries_denied -> Text,
+        per_day -> Nullable<BigInt>,
+        per_month -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    account_usage (account_id) {
+        account_id -> Text,
+        day -> BigInt,
+        day_used -> BigInt,
+        month -> BigInt,
+        month_used -> BigInt,
+    }
+}
+
+diesel::table! {
+    destination_blocks (account_id, kind, key) {
+        account_id -> Text,
+        kind -> Text,
+        key -> Text,
+        until -> Nullable<BigInt>,
+        reason -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    traffic (account_id, dimension, key, part, slot) {
+        account_id -> Text,
+        dimension -> Text,
+        key -> Text,
+        part -> Text,
+        slot -> BigInt,
+        sent -> BigInt,
+        verified -> BigInt,
     }
 }

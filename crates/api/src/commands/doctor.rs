@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use whatotp_application::{Application, Failure, SenderCheck, error_chain};
 use whatotp_domain::SenderId;
-use whatotp_ports::Clock as _;
+use whatotp_ports::{Account, Clock as _};
 use whatotp_redis::RedisRateLimiter;
 use whatotp_system::{LocalRateLimiter, SystemClock};
 use whatotp_vault::MasterKeys;
 
-use super::{Outcome, http_client, refusal, say};
+use super::{Outcome, http_client, refusal, rotate_keys, say};
 use crate::settings::{Database, Settings};
 use crate::wiring::{self, Outside, Role};
 
@@ -28,10 +28,12 @@ pub(crate) async fn run(settings: &Settings) -> Outcome {
         ("master key", master_key(settings)),
         ("database", database(settings, app.as_ref()).await),
         ("redis", redis(settings).await),
+        ("key use", key_use(app.as_ref()).await),
         ("keys", keys(app.as_ref()).await),
         ("server", server(settings).await),
     ];
     checks.extend(senders(settings, app.as_ref()).await.into_iter().map(|finding| ("sender", finding)));
+    checks.push(("destinations", destinations(app.as_ref()).await));
     checks.push(("webhooks", webhooks(settings, app.as_ref()).await));
     let mut healthy = true;
     for (name, finding) in checks {
@@ -82,6 +84,23 @@ async fn database(settings: &Settings, app: Result<&Application, &String>) -> Fi
     }
     app.map_err(String::clone)?.check().await.map_err(|error| error.to_string())?;
     Ok(format!("{database}, up to date"))
+}
+
+/// Whether every key is there that something needs. It looks at everything that is sealed, which a start does not.
+async fn key_use(app: Result<&Application, &String>) -> Finding {
+    let Ok(app) = app else { return Ok("looked at once the database can be used".to_owned()) };
+    let uses = app.key_uses().await.map_err(|error| error_chain(&error))?;
+    let ring: Vec<_> = app.keyring().kids().collect();
+    let missing: Vec<String> = uses
+        .iter()
+        .filter(|(kid, one)| one.is_needed() && !ring.contains(kid))
+        .map(|(kid, one)| format!("{kid} is not in the key file ({})", rotate_keys::needed_for(one)))
+        .collect();
+    if !missing.is_empty() {
+        return Err(format!("a key id still in use cannot be dropped: {}; put it back", missing.join(", ")));
+    }
+    let needed = uses.iter().map(|(kid, one)| format!("{kid}: {}", rotate_keys::needed_for(one)));
+    Ok(needed.collect::<Vec<_>>().join(" | "))
 }
 
 async fn redis(settings: &Settings) -> Finding {
@@ -180,6 +199,28 @@ fn sender(settings: &Settings, has_accounts: bool, check: SenderCheck) -> Findin
     let approved = template.translations().filter(|translation| translation.is_approved());
     let locales: Vec<_> = approved.map(|translation| translation.locale.to_string()).collect();
     Ok(format!("{id} ({who}), quality {quality}, template {name} in {}", locales.join(", ")))
+}
+
+/// Whether anybody has said where live codes may go. Not to have said it is allowed.
+async fn destinations(app: Result<&Application, &String>) -> Finding {
+    let Ok(app) = app else { return Ok("looked at once the database can be used".to_owned()) };
+    let failed = |failure: Failure| error_chain(&failure);
+    if app.list_senders().await.map_err(failed)?.is_empty() {
+        return Ok("nothing leaves this machine without a sender".to_owned());
+    }
+    let rules = app.list_rules().await.map_err(failed)?;
+    let accounts = app.ports().accounts.list_accounts().await.map_err(|error| error_chain(&error))?;
+    let names_some = |account: &Account| {
+        let of_it = rules.iter().find(|(id, _)| *id == account.id);
+        of_it.is_some_and(|(_, rules)| !rules.countries.allowed.is_empty())
+    };
+    match accounts.iter().find(|account| !names_some(account)) {
+        None => Ok("every account names the countries it writes to".to_owned()),
+        Some(account) => Ok(format!(
+            "{} may write to every country: better name yours, with `whatotp accounts set {} --countries-allowed DE,AT`",
+            account.id, account.id
+        )),
+    }
 }
 
 /// Whether reports can come in at all.

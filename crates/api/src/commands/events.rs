@@ -68,6 +68,19 @@ const fn remedy(kind: EventKind) -> Option<&'static str> {
         EventKind::SenderStopped => "nothing goes out from it until the cause is mended: see `whatotp senders check`",
         EventKind::AccountUpdate => "read in WhatsApp Manager what Meta says about the account",
         EventKind::CodeNotRequested => "many of these are somebody else asking for codes: lower the limits per number",
-        EventKind::TemplateApproved | EventKind::FellBack => return None,
+        EventKind::QuotaNear => {
+            "the account is answered quota_exceeded soon: is the traffic wanted? `whatotp accounts set`"
+        }
+        EventKind::QuotaReached => "the account sends nothing until the period ends: `whatotp accounts set` raises it",
+        EventKind::UnverifiedBudget => {
+            "many codes never come back: look for a script on the sign-up form (docs/ABUSE.md)"
+        }
+        EventKind::PrefixPumped => "somebody sends to a range of numbers: `whatotp blocks list`, `add` and `lift`",
+        EventKind::GuessingSuspected => {
+            "somebody tries codes, or a client is broken: look at who calls verify, and revoke its key"
+        }
+        EventKind::TemplateApproved | EventKind::FellBack | EventKind::NumberUnblocked | EventKind::Erased => {
+            return None;
+        }
     })
 }

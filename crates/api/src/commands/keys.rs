@@ -3,13 +3,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use whatotp_application::{Application, NewKey};
-use whatotp_domain::{ApiKey, ScopeSet};
+use whatotp_domain::{ApiKey, ApiKeyId, ApiKeySecret, ScopeSet, Timestamp};
 
 use super::{Outcome, say};
 use crate::cli::{CreateKey, Keys};
 use crate::settings::Settings;
 use crate::wiring::{self, Outside, Role};
 
+const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
 
 pub(crate) async fn run(settings: &Settings, keys: Keys) -> Outcome {
@@ -31,6 +32,7 @@ pub(crate) async fn run(settings: &Settings, keys: Keys) -> Outcome {
             }
             Ok(ExitCode::SUCCESS)
         }
+        Keys::Rotate { id, overlap_hours, json } => rotate(&app, id, HOUR * overlap_hours, json).await,
         Keys::Revoke { id } => match app.revoke_key(id).await? {
             None => Err(format!("there is no key {id}; `whatotp keys list` shows them").into()),
             Some(key) => {
@@ -57,18 +59,40 @@ async fn create(app: &Application, options: CreateKey) -> Outcome {
     };
     let made = app.create_key(new).await?;
     let (key, secret) = made.ok_or_else(|| format!("there is no account {account}"))?;
-    if options.json {
-        say(json!({
+    show_once(&key, &secret, options.json, None);
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn rotate(app: &Application, id: ApiKeyId, overlap: Duration, json: bool) -> Outcome {
+    let rotated = app.rotate_key(id, overlap).await?;
+    let none = || format!("there is no key {id} that still works; `whatotp keys list` shows them");
+    let (key, secret, old_ends_at) = rotated.ok_or_else(none)?;
+    show_once(&key, &secret, json, Some((id, old_ends_at)));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The only time that a key is shown, with the one that it is to replace, and when that ends.
+fn show_once(key: &ApiKey, secret: &ApiKeySecret, json: bool, replaces: Option<(ApiKeyId, Timestamp)>) {
+    if json {
+        let mut shown = json!({
             "key_id": key.id.to_string(),
             "account_id": key.scope.account.to_string(),
             "mode": key.scope.mode.as_str(),
             "key": secret.expose(),
-        }));
-    } else {
-        say(secret.expose());
-        say(format!("This is {}, a {} key of {}. It is not shown again.", key.id, key.scope.mode, key.scope.account));
+        });
+        if let (Some((old, ends_at)), Some(shown)) = (replaces, shown.as_object_mut()) {
+            shown.insert("replaces".to_owned(), json!({"key_id": old.to_string(), "expires_at": ends_at.to_string()}));
+        }
+        say(shown);
+        return;
     }
-    Ok(ExitCode::SUCCESS)
+    say(secret.expose());
+    say(format!("This is {}, a {} key of {}. It is not shown again.", key.id, key.scope.mode, key.scope.account));
+    if let Some((old, ends_at)) = replaces {
+        say(format!(
+            "{old} works until {ends_at}. Give the new key to whoever uses it, and see `whatotp keys list` for its last use."
+        ));
+    }
 }
 
 fn described(key: &ApiKey) -> Value {
@@ -83,6 +107,7 @@ fn described(key: &ApiKey) -> Value {
         "created_at": key.created_at.to_string(),
         "expires_at": key.expires_at.map(|at| at.to_string()),
         "revoked_at": key.revoked_at.map(|at| at.to_string()),
+        "last_used_at": key.last_used_at.map(|at| at.to_string()),
     })
 }
 
@@ -92,5 +117,6 @@ fn line(key: &ApiKey) -> String {
         (None, Some(at)) => format!("until {at}"),
         (None, None) => "no end".to_owned(),
     };
-    format!("{}  {}  {}  {}  [{}]  {}", key.id, key.scope.account, key.hint, end, key.scopes, key.name)
+    let used = key.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("last used {at}"));
+    format!("{}  {}  {}  {}  {}  [{}]  {}", key.id, key.scope.account, key.hint, end, used, key.scopes, key.name)
 }

@@ -1,11 +1,16 @@
 //! The commands of the binary, one file each.
 
+pub(crate) mod accounts;
+pub(crate) mod blocks;
 pub(crate) mod config;
 pub(crate) mod doctor;
+pub(crate) mod erase;
 pub(crate) mod events;
 pub(crate) mod keys;
 pub(crate) mod migrate;
+pub(crate) mod numbers;
 mod refusal;
+pub(crate) mod rotate_keys;
 pub(crate) mod senders;
 pub(crate) mod serve;
 pub(crate) mod simulator;

@@ -6,6 +6,9 @@ use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, web};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
+use crate::errors::ErrorCode;
+use crate::http::Problem;
+
 #[derive(RustEmbed)]
 #[folder = "assets/docs/"]
 struct Files;
@@ -18,10 +21,8 @@ pub(super) fn href(name: &str) -> String {
     }
 }
 
-pub(super) async fn serve(request: HttpRequest, name: web::Path<String>) -> HttpResponse {
-    let Some(file) = Files::get(&name) else {
-        return HttpResponse::NotFound().finish();
-    };
+pub(super) async fn serve(request: HttpRequest, name: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let file = Files::get(&name).ok_or_else(|| Problem::new(ErrorCode::NotFound))?;
     // Weak, because the same bytes may travel compressed.
     let etag = format!("W/\"{}\"", mark(&file));
     let unchanged = matches_etag(request.headers(), &etag);
@@ -31,9 +32,9 @@ pub(super) async fn serve(request: HttpRequest, name: web::Path<String>) -> Http
         .insert_header((header::ETAG, etag))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
     if unchanged {
-        return answer.finish();
+        return Ok(answer.finish());
     }
-    answer.content_type(content_type(&name)).body(file.data.into_owned())
+    Ok(answer.content_type(content_type(&name)).body(file.data.into_owned()))
 }
 
 /// Sixteen hexadecimal digits of the content's SHA-256.

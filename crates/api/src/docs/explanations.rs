@@ -53,13 +53,14 @@ impl ErrorCode {
                  If it is not yours, the key has leaked: revoke it."
             }
             Self::DestinationNotAllowed => {
-                "The number is valid, but its country or its type (premium rate, toll-free, pager and so on) is not \
-                 allowed here. It was refused before anything was sent or charged. A retry does not help until the \
-                 operator changes the policy."
+                "The number is valid, but its country is not one that the account may write to, or nobody may write to \
+                 numbers of its type (premium rate, toll-free, pager and so on); reason says which. It was refused \
+                 before anything was sent or charged. A retry does not help until the operator changes the policy."
             }
             Self::DestinationBlocked => {
-                "An operator or the abuse protection has blocked this number, or the prefix it belongs to. Nothing was \
-                 sent or charged. The operator can see the reason and lift the block."
+                "An operator has blocked this number, its prefix or its country, or many codes were sent to numbers \
+                 like it and few came back. Nothing was sent or charged. The block ends at blocked_until; without that \
+                 it lasts until the operator, who can see the reason, lifts it."
             }
             Self::NotFound => {
                 "The path is not one of the API's. Look for a missing /v1, a slash at the end or a typing error. \
@@ -162,18 +163,24 @@ impl ErrorCode {
                  instead of a button that fails."
             }
             Self::DestinationLimited => {
-                "One number gets at most 5 codes in 10 minutes, 10 in an hour and 20 in a day, whoever asks for them. \
-                 Nothing was sent, and the session that is live, if any, still works. It protects people from \
-                 unwanted messages, so do not look for a way round it."
+                "One number gets at most 5 codes in 10 minutes, 10 in an hour and 20 in a day from one account, and 50 \
+                 in a day from all of them together. \
+                 The other cause is named in budget: more codes than usual were sent to one country, or for one \
+                 client_ip, and never verified, which is what message pumping looks like. Nothing was sent, and the \
+                 session that is live, if any, still works; retry_at says when to come back."
             }
             Self::VerifyLimited => {
-                "There were 20 wrong codes for this number within 24 hours, over all its sessions. Until the time in \
-                 Retry-After no code is compared, the right one included, and no attempt is charged. This is what \
-                 stops slow guessing; offer another way to sign in."
+                "The wrong codes that a number may have in 24 hours are used up, 20 in your account and 50 over all \
+                 accounts (2 of them for codes of 4 and 5 digits), or its open sessions hold what is left. No session \
+                 is issued, no code is compared, the right one included, and no attempt is charged until the time in \
+                 Retry-After and retry_at. An answer without retry_at means 100 wrong codes in a row: the number is \
+                 disabled, however long you wait, until your support has made sure whose it is and the operator has unblocked it. This is \
+                 what stops slow guessing; offer another way to sign in."
             }
             Self::QuotaExceeded => {
-                "The account has reached the number of messages that the operator has set for it. Nothing was sent or \
-                 charged. It succeeds again when the period ends or the quota is raised."
+                "The account has sent as many codes and messages as the operator allows it in a day or a month (UTC); \
+                 period says which. Nothing was sent or charged. It succeeds again at retry_at, when the next period \
+                 begins, or when the quota is raised."
             }
             Self::MaxSendsReached => {
                 "The session has been sent as often as it may be; sends_remaining was 0. Nothing was sent, the code is \

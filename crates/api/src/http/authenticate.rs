@@ -9,12 +9,13 @@ use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest, web};
 use whatotp_application::Authenticated;
 use whatotp_domain::{AccountScope, ApiKey, ApiKeySecret, Scope};
+use whatotp_ports::RateRule;
 use whatotp_vault::key_hash;
 
 use super::accept::takes_our_answers;
 use super::client_ip::client_ip;
 use super::problem::Problem;
-use super::rate_limit::{failed_log_in_rule, product_rules, refusal, write_headers};
+use super::rate_limit::{FAILED, PRODUCT, failed_log_in_rule, product_rules, refusal, write_headers};
 use crate::context::Context;
 use crate::errors::ErrorCode;
 
@@ -74,19 +75,26 @@ async fn admit(request: &ServiceRequest, limits: &mut HeaderMap) -> Result<(), P
     let hash = match presented_key(request.headers()) {
         Ok(secret) => key_hash(&secret),
         Err(problem) if problem.code() == ErrorCode::MissingApiKey => return Err(problem),
-        Err(problem) => return Err(count_failure(ctx, ip, problem).await),
+        Err(problem) => return Err(count_failure(ctx, ip, problem, limits).await),
     };
+    if !ctx.known_keys.contains(&hash) {
+        has_tries_left(ctx, ip, limits).await?;
+    }
     let key = match ctx.app.authenticate(&hash, ip).await? {
         Authenticated::Yes(key) => *key,
-        Authenticated::Unknown => return Err(count_failure(ctx, ip, invalid_key()).await),
+        Authenticated::Unknown => {
+            ctx.known_keys.remove(&hash);
+            return Err(count_failure(ctx, ip, invalid_key(), limits).await);
+        }
         Authenticated::Expired => {
             return Err(challenge(Problem::new(ErrorCode::ExpiredApiKey), "error=\"invalid_token\""));
         }
         Authenticated::IpNotAllowed => return Err(Problem::new(ErrorCode::IpNotAllowed)),
     };
+    ctx.known_keys.insert(&hash);
     let rules = product_rules(ctx, &hash, ip);
     let decision = ctx.limiter.admit(&rules).await;
-    write_headers(limits, &rules, &decision);
+    write_headers(limits, &PRODUCT, &rules, &decision);
     request.extensions_mut().insert(Caller { key });
     if !decision.admitted {
         return Err(refusal(&decision.states));
@@ -130,8 +138,24 @@ fn challenge(problem: Problem, error: &'static str) -> Problem {
     }
 }
 
-/// Whoever tries keys gets only so many a minute. Good keys from the same address are not held up by it.
-async fn count_failure(ctx: &Context, ip: IpAddr, problem: Problem) -> Problem {
-    let decision = ctx.limiter.admit(&[failed_log_in_rule(ctx, ip)]).await;
-    if decision.admitted { problem } else { refusal(&decision.states) }
+/// Whoever tries keys gets only so many a minute. Keys that are known to be good are not held up by it.
+async fn count_failure(ctx: &Context, ip: IpAddr, problem: Problem, limits: &mut HeaderMap) -> Problem {
+    let rules = [failed_log_in_rule(ctx, ip)];
+    let decision = ctx.limiter.admit(&rules).await;
+    if decision.admitted {
+        return problem;
+    }
+    write_headers(limits, &FAILED, &rules, &decision);
+    refusal(&decision.states)
+}
+
+/// Refuses, before anything is looked up, a key that nobody knows from an address that has used up its tries.
+async fn has_tries_left(ctx: &Context, ip: IpAddr, limits: &mut HeaderMap) -> Result<(), Problem> {
+    let rules = [RateRule { cost: 0, ..failed_log_in_rule(ctx, ip) }];
+    let decision = ctx.limiter.admit(&rules).await;
+    if decision.states.iter().all(|state| state.remaining > 0) {
+        return Ok(());
+    }
+    write_headers(limits, &FAILED, &rules, &decision);
+    Err(refusal(&decision.states))
 }

@@ -8,15 +8,20 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpRequest, ResponseError as _, web};
 use futures_util::FutureExt as _;
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 use whatotp_application::error_chain;
 use whatotp_domain::RequestId;
 
 use super::authenticate::Caller;
-use super::problem::Problem;
+use super::client_ip::came_over_tls;
+use super::problem::{Problem, SAFE};
 use super::unread::UnreadBody;
 use crate::context::Context;
 use crate::errors::ErrorCode;
+
+/// The query of a long poll, and how long it may ask to wait.
+const LONG_POLL: &str = "wait_seconds=";
+const LONGEST_POLL: Duration = Duration::from_secs(25);
 
 /// The outermost layer: gives the request an id, turns everything that went wrong into a problem document, and writes
 /// the one log line of the request.
@@ -30,8 +35,12 @@ pub(crate) async fn edge(
     }
     let unread = UnreadBody::of(&mut request);
     let (started, method) = (Instant::now(), request.method().clone());
+    let (allowed, tls) = (allowed_time(&request), is_behind_tls(&request));
     // A panic must not cost the caller an answer, or the process its life.
-    let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
+    let answering = AssertUnwindSafe(next.call(request)).catch_unwind();
+    let Ok(outcome) = tokio::time::timeout(allowed, answering).await else {
+        return Err(log_without_route(Problem::new(ErrorCode::Overloaded).retry_after(1), id, &method).into());
+    };
     let response = match outcome {
         Ok(Ok(response)) => response.map_into_boxed_body(),
         Ok(Err(error)) => return Err(log_without_route(problem_of(&error), id, &method).into()),
@@ -41,12 +50,29 @@ pub(crate) async fn edge(
         }
     };
     let mut response = finish(response, id);
-    decorate(&mut response, id);
+    decorate(&mut response, id, tls);
     log(&response, id, started);
     Ok(match unread {
         Some(unread) => unread.until_sent(response),
         None => response,
     })
+}
+
+/// How long a request may take: what its handler has, and before that what its body has, or a long poll.
+fn allowed_time(request: &ServiceRequest) -> Duration {
+    let Some(ctx) = request.app_data::<web::Data<Context>>() else { return Duration::ZERO };
+    let more = match *request.method() {
+        Method::GET if request.query_string().contains(LONG_POLL) => LONGEST_POLL,
+        Method::GET | Method::HEAD => Duration::ZERO,
+        _ => ctx.body_timeout,
+    };
+    ctx.handler_timeout + more
+}
+
+fn is_behind_tls(request: &ServiceRequest) -> bool {
+    let ctx = request.app_data::<web::Data<Context>>();
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    ctx.zip(peer).is_some_and(|(ctx, peer)| came_over_tls(peer, request.headers(), &ctx.trusted_proxies))
 }
 
 /// An error that lost its request on the way out; the answer carries the id all the same.
@@ -110,13 +136,21 @@ fn method_not_allowed(request: &HttpRequest) -> Problem {
     Problem::new(ErrorCode::MethodNotAllowed).header(header::ALLOW, allow)
 }
 
-fn decorate(response: &mut ServiceResponse<BoxBody>, id: Option<RequestId>) {
+fn decorate(response: &mut ServiceResponse<BoxBody>, id: Option<RequestId>, tls: bool) {
     let private = response.request().path().starts_with("/v1/");
     let headers = response.headers_mut();
     if let Some(id) = id.and_then(|id| HeaderValue::from_str(&id.to_string()).ok()) {
         headers.insert(HeaderName::from_static("x-request-id"), id);
     }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    for (name, value) in SAFE {
+        // A page has a policy of its own.
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+    if tls {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
     if private {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }

@@ -12,7 +12,7 @@ use crate::errors::ErrorCode;
 
 /// One thing that is wrong with one field. Never holds what the caller sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Invalid {
+pub struct Invalid {
     pub field: String,
     pub code: &'static str,
     pub message: Cow<'static, str>,
@@ -26,13 +26,13 @@ impl Invalid {
 }
 
 /// What a reader says of a bad value: a code and a message.
-pub(crate) type Bad = (&'static str, Cow<'static, str>);
+pub type Bad = (&'static str, Cow<'static, str>);
 
 /// The fields of a request's body or query string, taken out one by one.
 ///
 /// Nothing is ignored: whatever is left when all known fields are taken is refused by name, so that a typo such as
 /// `lenght` does not pass for the default. Every bad field is reported, not just the first.
-pub(crate) struct Fields {
+pub struct Fields {
     values: Map<String, Value>,
     known: Vec<&'static str>,
     invalid: Vec<Invalid>,
@@ -40,7 +40,7 @@ pub(crate) struct Fields {
 
 impl Fields {
     /// A JSON object, without duplicate names at any depth.
-    pub(crate) fn of_json(body: &[u8]) -> Result<Self, Problem> {
+    pub fn of_json(body: &[u8]) -> Result<Self, Problem> {
         match serde_json::from_slice::<Strict>(body) {
             Ok(Strict(Value::Object(values))) => Ok(Self { values, known: Vec::new(), invalid: Vec::new() }),
             Ok(_) => {
@@ -72,7 +72,7 @@ impl Fields {
     }
 
     /// Takes a field that may be missing (or `null`).
-    pub(crate) fn optional<T>(&mut self, name: &'static str, read: impl FnOnce(Value) -> Result<T, Bad>) -> Option<T> {
+    pub fn optional<T>(&mut self, name: &'static str, read: impl FnOnce(Value) -> Result<T, Bad>) -> Option<T> {
         self.known.push(name);
         match self.values.remove(name) {
             None | Some(Value::Null) => None,
@@ -87,7 +87,7 @@ impl Fields {
     }
 
     /// Takes a field that must be there.
-    pub(crate) fn required<T>(&mut self, name: &'static str, read: impl FnOnce(Value) -> Result<T, Bad>) -> Option<T> {
+    pub fn required<T>(&mut self, name: &'static str, read: impl FnOnce(Value) -> Result<T, Bad>) -> Option<T> {
         if matches!(self.values.get(name), None | Some(Value::Null)) {
             self.known.push(name);
             self.values.remove(name);
@@ -103,7 +103,7 @@ impl Fields {
 
     /// `result` if nothing is wrong; otherwise everything that is. A `result` that is not there although nothing is wrong
     /// cannot be: a required field that is missing is wrong.
-    pub(crate) fn finish<T>(mut self, result: Option<T>) -> Result<T, Problem> {
+    pub fn finish<T>(mut self, result: Option<T>) -> Result<T, Problem> {
         for name in self.values.keys() {
             let message = format!("There is no such field; the known ones are {}.", self.known.join(", "));
             self.invalid.push(Invalid { field: safe_name(name), code: "unknown_field", message: message.into() });
@@ -120,7 +120,7 @@ fn safe_name(name: &str) -> String {
     name.chars().filter(|character| !character.is_control()).take(40).collect()
 }
 
-pub(crate) fn text(value: Value) -> Result<String, Bad> {
+pub fn text(value: Value) -> Result<String, Bad> {
     match value {
         Value::String(text) if text.chars().any(char::is_control) => {
             Err(("invalid_characters", "Remove the control characters.".into()))
@@ -131,7 +131,7 @@ pub(crate) fn text(value: Value) -> Result<String, Bad> {
 }
 
 /// A whole number between two bounds; in a query string, written as digits.
-pub(crate) fn integer(minimum: u32, maximum: u32) -> impl FnOnce(Value) -> Result<u32, Bad> {
+pub fn integer(minimum: u32, maximum: u32) -> impl FnOnce(Value) -> Result<u32, Bad> {
     move |value| {
         let written = match &value {
             // JSON knows no integers: 6.0 is 6.
@@ -155,15 +155,15 @@ pub(crate) fn parsed<T>(
     move |value| parse(&text(value)?).ok_or((code, message.into()))
 }
 
-pub(crate) fn phone_number(value: Value) -> Result<PhoneNumber, Bad> {
+pub fn phone_number(value: Value) -> Result<PhoneNumber, Bad> {
     PhoneNumber::parse(&text(value)?).map_err(|error| ("invalid_phone_number", sentence(&error)))
 }
 
-pub(crate) fn locale(value: Value) -> Result<Locale, Bad> {
+pub fn locale(value: Value) -> Result<Locale, Bad> {
     parsed("invalid_locale", "Write the language as a BCP 47 tag, such as en or pt-BR.", Locale::parse)(value)
 }
 
-pub(crate) fn moment(value: Value) -> Result<Timestamp, Bad> {
+pub fn moment(value: Value) -> Result<Timestamp, Bad> {
     parsed("invalid_time", "Write the time as RFC 3339, such as 2026-11-23T10:00:00Z.", Timestamp::parse)(value)
 }
 
@@ -172,7 +172,7 @@ pub(crate) fn cursor<T>(parse: impl FnOnce(&str) -> Option<T>) -> impl FnOnce(Va
 }
 
 /// String pairs.
-pub(crate) fn metadata(value: Value) -> Result<Metadata, Bad> {
+pub fn metadata(value: Value) -> Result<Metadata, Bad> {
     Metadata::new(pairs(value)?).map_err(|error| ("invalid_metadata", sentence(&error)))
 }
 

@@ -3,19 +3,22 @@
 mod accept;
 mod authenticate;
 mod body;
-mod client_ip;
+pub mod client_ip;
 mod edge;
-pub(crate) mod fields;
+pub mod fields;
 mod idempotent;
+mod known_keys;
 mod path;
-mod problem;
+pub mod problem;
 mod rate_limit;
 mod unread;
 
 pub(crate) use authenticate::{Caller, authenticate};
 pub(crate) use body::{Body, JSON, WebhookBody, json};
+pub(crate) use client_ip::end_user;
 pub(crate) use edge::edge;
 pub(crate) use fields::{Fields, Invalid};
 pub(crate) use idempotent::{Answer, Reply, once};
+pub(crate) use known_keys::KnownKeys;
 pub(crate) use path::{Id, no_such_route};
 pub(crate) use problem::Problem;

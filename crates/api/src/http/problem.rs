@@ -14,11 +14,17 @@ use whatotp_ports::StoreError;
 use super::fields::Invalid;
 use crate::errors::ErrorCode;
 
+/// The headers of every answer: a browser runs and frames nothing of it, whatever it holds.
+pub(super) const SAFE: [(HeaderName, &str); 2] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+];
+
 const PROBLEM_JSON: &str = "application/problem+json";
 
 /// An error as the caller sees it: RFC 9457, with a stable `code` to branch on.
 #[derive(Debug, Clone)]
-pub(crate) struct Problem(Box<Parts>);
+pub struct Problem(Box<Parts>);
 
 #[derive(Debug, Clone)]
 struct Parts {
@@ -95,7 +101,8 @@ impl Problem {
         self
     }
 
-    pub(crate) const fn code(&self) -> ErrorCode {
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
         self.0.code
     }
 
@@ -105,7 +112,8 @@ impl Problem {
     }
 
     /// The document.
-    pub(crate) fn document(&self) -> Value {
+    #[must_use]
+    pub fn document(&self) -> Value {
         let Parts { code, detail, invalid, members, request_id, .. } = &*self.0;
         let mut document = Map::new();
         document.insert("type".into(), code.type_uri().into());
@@ -145,6 +153,10 @@ impl ResponseError for Problem {
         if let Some(id) = self.0.request_id {
             response.insert_header(("x-request-id", id.to_string()));
         }
+        for safe in SAFE {
+            response.insert_header(safe);
+        }
+        response.insert_header((header::CACHE_CONTROL, "no-store"));
         response.insert_header((header::CONTENT_TYPE, PROBLEM_JSON)).body(self.document().to_string())
     }
 }
@@ -161,6 +173,7 @@ impl From<Failure> for Problem {
             | Failure::Sealed(_)
             | Failure::MissingMasterKey(_)
             | Failure::OtherMasterKey { .. }
+            | Failure::DroppedMasterKey(_)
             | Failure::Corrupt(_) => Self::new(ErrorCode::InternalError),
         };
         problem.0.cause = Some(Arc::new(failure));

@@ -13,6 +13,11 @@ use crate::errors::ErrorCode;
 /// Every limit is per minute.
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
+/// What the limits of [`product_rules`] are called.
+pub(crate) const PRODUCT: [&str; 2] = ["product", "key"];
+/// What the limit of [`failed_log_in_rule`] is called.
+pub(crate) const FAILED: [&str; 1] = ["auth"];
+
 /// The limits of an authenticated request: one per key and client address, one per key alone.
 pub(crate) fn product_rules(ctx: &Context, key: &KeyHash, ip: IpAddr) -> [RateRule; 2] {
     let limits = &ctx.limits;
@@ -33,8 +38,7 @@ const fn rule(key: u64, quota: u32) -> RateRule {
 
 /// `RateLimit-Policy` and `RateLimit` of draft-ietf-httpapi-ratelimit-headers-10, for the tighter of the limits. The
 /// draft may change: nothing outside this file knows its form.
-pub(crate) fn write_headers(headers: &mut HeaderMap, rules: &[RateRule], decision: &RateDecision) {
-    let names = ["product", "key"];
+pub(crate) fn write_headers(headers: &mut HeaderMap, names: &[&str], rules: &[RateRule], decision: &RateDecision) {
     let tightest = names.iter().zip(rules).zip(&decision.states).min_by_key(|(_, state)| state.remaining);
     let Some(((name, rule), state)) = tightest else { return };
     let policy = format!("\"{name}\";q={};w={}", rule.quota, rule.window.as_secs());

@@ -1,13 +1,29 @@
 use serde_json::{Map, Value, json};
+use whatotp_domain::Metadata;
 
 use crate::errors::ErrorCode;
 use crate::http::Problem;
+
+/// Texts without control characters.
+const NO_CONTROLS: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
+/// The same, not blank, and without the four spaces in a row that Meta refuses.
+const ONE_LINE: &str =
+    r"^ {0,3}[^\u0000-\u0020\u007f-\u00a0\u2028\u2029]+( {1,3}[^\u0000-\u0020\u007f-\u00a0\u2028\u2029]+)* {0,3}$";
 
 /// Which errors an operation has of its own, beside those that every one of its kind has.
 fn own_errors(operation: &str) -> &'static [ErrorCode] {
     use ErrorCode as E;
     match operation {
-        "otp_send" => &[E::RecipientUnreachable, E::ResendTooSoon, E::DestinationLimited, E::ChannelUnavailable],
+        "otp_send" => &[
+            E::DestinationNotAllowed,
+            E::DestinationBlocked,
+            E::RecipientUnreachable,
+            E::ResendTooSoon,
+            E::DestinationLimited,
+            E::VerifyLimited,
+            E::QuotaExceeded,
+            E::ChannelUnavailable,
+        ],
         "otp_verify" => &[
             E::SessionNotFound,
             E::SessionAlreadyVerified,
@@ -21,6 +37,8 @@ fn own_errors(operation: &str) -> &'static [ErrorCode] {
         ],
         "otp_status" | "otp_events" => &[E::SessionNotFound],
         "otp_resend" => &[
+            E::DestinationNotAllowed,
+            E::DestinationBlocked,
             E::SessionNotFound,
             E::SessionAlreadyVerified,
             E::SessionExpired,
@@ -30,11 +48,19 @@ fn own_errors(operation: &str) -> &'static [ErrorCode] {
             E::RecipientUnreachable,
             E::ResendTooSoon,
             E::DestinationLimited,
+            E::QuotaExceeded,
             E::MaxSendsReached,
             E::ChannelUnavailable,
         ],
         "otp_cancel" => &[E::SessionNotFound, E::NotCancelable],
-        "message_send" => &[E::TemplateNotFound, E::TemplateVariablesMismatch, E::ChannelUnavailable],
+        "message_send" => &[
+            E::DestinationNotAllowed,
+            E::DestinationBlocked,
+            E::TemplateNotFound,
+            E::TemplateVariablesMismatch,
+            E::QuotaExceeded,
+            E::ChannelUnavailable,
+        ],
         "message_status" => &[E::MessageNotFound],
         "message_cancel" => &[E::MessageNotFound, E::NotCancelable],
         "template_get" => &[E::TemplateNotFound],
@@ -87,8 +113,37 @@ pub(super) fn complete(document: &mut Value) {
     let components = document.get_mut("components").and_then(Value::as_object_mut);
     let schemas = components.and_then(|components| components.get_mut("schemas")?.as_object_mut());
     if let Some(schemas) = schemas {
+        schemas.iter_mut().filter(|(name, _)| name.ends_with("Request")).for_each(|(_, schema)| tighten(schema));
         schemas.insert("Problem".into(), problem_schema());
     }
+}
+
+/// Says of a request what no attribute of a field can: that there are no other fields, and what texts may hold.
+fn tighten(schema: &mut Value) {
+    let Some(schema) = schema.as_object_mut() else { return };
+    schema.insert("additionalProperties".into(), false.into());
+    let Some(fields) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
+    let mut constrain = |field: &str, more: Value| {
+        if let (Some(field), Value::Object(more)) = (fields.get_mut(field).and_then(Value::as_object_mut), more) {
+            field.extend(more);
+        }
+    };
+    constrain("purpose", json!({"pattern": NO_CONTROLS}));
+    constrain(
+        "metadata",
+        json!({
+            "maxProperties": Metadata::MAX_PAIRS,
+            "propertyNames": {"minLength": 1, "maxLength": Metadata::MAX_KEY, "pattern": NO_CONTROLS},
+            "additionalProperties": {"type": "string", "maxLength": Metadata::MAX_VALUE, "pattern": NO_CONTROLS}
+        }),
+    );
+    constrain(
+        "variables",
+        json!({
+            "propertyNames": {"minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"},
+            "additionalProperties": {"type": ["string", "number"], "maxLength": 1024, "pattern": ONE_LINE}
+        }),
+    );
 }
 
 fn complete_operation(path: &str, method: &str, operation: &mut Value) {
@@ -246,7 +301,13 @@ fn problem_schema() -> Value {
             "attempts_remaining": {"type": "integer", "description": "With code_mismatch: wrong codes that may still be given."},
             "missing": {"type": "array", "items": {"type": "string"}, "description": "With template_variables_mismatch: placeholders without a value."},
             "unexpected": {"type": "array", "items": {"type": "string"}, "description": "With template_variables_mismatch: values without a placeholder."},
-            "retry_at": {"type": "string", "format": "date-time", "description": "With resend_too_soon and destination_limited: when the next message is allowed."},
+            "retry_at": {"type": "string", "format": "date-time", "description": "With resend_too_soon, destination_limited and quota_exceeded: when the next message is allowed. With verify_limited: when the next session is; absent when the number is disabled."},
+            "reason": {"type": "string", "enum": ["country", "number_type"], "description": "With destination_not_allowed: what about the number is not allowed."},
+            "country": {"type": "string", "description": "With destination_not_allowed, when reason is country: which.", "example": "US"},
+            "number_type": {"type": "string", "description": "With destination_not_allowed, when reason is number_type: which.", "example": "premium_rate"},
+            "blocked_until": {"type": "string", "format": "date-time", "description": "With destination_blocked: when the block ends by itself; absent when somebody has to lift it."},
+            "budget": {"type": "string", "enum": ["country_day", "country_hour", "client_ip_day", "client_ip_hour", "client_ip_countries"], "description": "With destination_limited, when too many codes were sent and never verified: which budget is used up."},
+            "period": {"type": "string", "enum": ["day", "month"], "description": "With quota_exceeded: which period (UTC) is used up."},
             "delivery_error": {"type": "object", "description": "With recipient_unreachable: Meta's code, title and detail."}
         }
     })

@@ -12,6 +12,7 @@ use whatotp_ports::Claim;
 use super::otp::channel_unavailable;
 use super::otp_bodies::DeliveryBody;
 use super::paging::Paging;
+use super::refusals::not_admitted;
 use super::waiting::{wait_for_change, wait_seconds};
 use crate::context::Context;
 use crate::errors::ErrorCode;
@@ -28,10 +29,10 @@ use crate::http::{Answer, Body, Caller, Fields, Id, Invalid, Problem, Reply, jso
 )]
 pub(crate) struct SendMessageRequest {
     /// The number, in E.164 with its `+`.
-    #[schema(max_length = 64, example = "+14155550123")]
+    #[schema(max_length = 64, format = "phone-number", example = "+14155550123")]
     phone_number: String,
     /// A template's id or name.
-    #[schema(max_length = 512, example = "order_update")]
+    #[schema(min_length = 1, max_length = 512, example = "order_update")]
     template_id: String,
     /// A value (string or number) for each of the template's placeholders, no more and no fewer.
     #[schema(value_type = Option<BTreeMap<String, Value>>)]
@@ -40,7 +41,7 @@ pub(crate) struct SendMessageRequest {
     #[schema(minimum = 30, maximum = 86400, default = 300)]
     expires_in_seconds: Option<u32>,
     /// The language, as a BCP 47 tag.
-    #[schema(max_length = 35, example = "en")]
+    #[schema(pattern = "^[A-Za-z]{2,3}([-_][A-Za-z]{4})?([-_]([A-Za-z]{2}|[0-9]{3}))?$", example = "en")]
     locale: Option<String>,
     /// Up to 10 pairs (key ≤ 40, value ≤ 256 characters) that come back with every answer.
     metadata: Option<BTreeMap<String, String>>,
@@ -69,7 +70,7 @@ fn read(body: &[u8], scope: AccountScope) -> Result<impl FnOnce(Option<Claim>) -
 
 pub(super) fn template_ref(value: Value) -> Result<TemplateRef, Bad> {
     f::parsed("invalid_template", "Name a template by its id or its name.", |text| {
-        (1..=512).contains(&text.len()).then(|| match TemplateId::parse(text) {
+        (1..=512).contains(&text.chars().count()).then(|| match TemplateId::parse(text) {
             Ok(id) => TemplateRef::Id(id),
             Err(_) => TemplateRef::Name(text.to_owned()),
         })
@@ -165,6 +166,7 @@ pub(crate) async fn send(
     once(&ctx.app, scope, route, (&request, &body.0), async |claim| {
         match ctx.app.send_message(command(claim)).await? {
             MessageSent::Queued(view) => message(StatusCode::ACCEPTED, &view),
+            MessageSent::NotAdmitted(refused) => Err(not_admitted(&refused, ctx.app.ports().clock.now())),
             MessageSent::TemplateNotFound => Err(Problem::new(ErrorCode::TemplateNotFound)),
             MessageSent::ForCodesOnly => Err(Problem::invalid(vec![Invalid::new(
                 "template_id",
@@ -211,11 +213,13 @@ pub(crate) async fn status(
 /// Newest first. Every filter may be left out.
 #[utoipa::path(get, path = "/v1/messages", operation_id = "message_list", tag = "Messages",
     params(
-        ("status" = Option<String>, Query, min_length = 1, description = "Only messages that stand here.", example = "delivered"),
-        ("template_id" = Option<String>, Query, min_length = 1, description = "Only messages of this template, by id or name."),
-        ("phone_number" = Option<String>, Query, min_length = 1, description = "Only messages to this number, in E.164."),
-        ("created_after" = Option<String>, Query, min_length = 1, description = "Only messages made at this time or later (RFC 3339)."),
-        ("cursor" = Option<String>, Query, min_length = 1, description = "The `next_cursor` of the page before."),
+        ("status" = Option<String>, Query, pattern = "^(queued|unknown|accepted|sent|canceled|expired|failed|delivered|read)$",
+            description = "Only messages that stand here.", example = "delivered"),
+        ("template_id" = Option<String>, Query, min_length = 1, max_length = 512, description = "Only messages of this template, by id or name."),
+        ("phone_number" = Option<String>, Query, format = "phone-number", description = "Only messages to this number, in E.164."),
+        ("created_after" = Option<String>, Query, format = DateTime, description = "Only messages made at this time or later (RFC 3339)."),
+        ("cursor" = Option<String>, Query, pattern = "^msg_[0-7][0-9a-hjkmnp-tv-z]{25}$",
+            description = "The `next_cursor` of the page before."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "At most so many; 20 if left out."),
     ),
     responses((status = 200, description = "A page of messages.", body = MessageList)))]

@@ -14,8 +14,17 @@ const HALF_A_YEAR: std::time::Duration = std::time::Duration::from_secs(180 * 24
 /// OpenAPI 3.1, generated from the handlers.
 #[utoipa::path(get, path = "/openapi.json", operation_id = "openapi", tag = "Documents", security(()),
     responses((status = 200, description = "The document.", body = Value)))]
-pub(crate) async fn openapi(document: web::Data<Value>) -> HttpResponse {
-    HttpResponse::Ok().insert_header((header::CONTENT_TYPE, JSON)).body(document.to_string())
+pub(crate) async fn openapi(document: web::Data<Written>) -> HttpResponse {
+    HttpResponse::Ok().insert_header((header::CONTENT_TYPE, JSON)).body(document.0.clone())
+}
+
+/// The document as it is sent: written once, so that nobody keeps the server busy by asking for it.
+pub(crate) struct Written(web::Bytes);
+
+impl Written {
+    pub(crate) fn new(document: &Value) -> Self {
+        Self(document.to_string().into())
+    }
 }
 
 /// The keys of receipts

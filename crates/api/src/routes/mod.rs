@@ -6,6 +6,7 @@ pub(crate) mod meta;
 pub(crate) mod otp;
 mod otp_bodies;
 mod paging;
+mod refusals;
 pub(crate) mod sandbox;
 pub(crate) mod templates;
 mod waiting;

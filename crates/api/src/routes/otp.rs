@@ -3,9 +3,10 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use whatotp_application::{OtpCanceled, OtpResent, OtpSent, OtpVerified, SessionView};
-use whatotp_domain::{DeliveryError, Scope, SendRefused, SessionId, SessionStatus, Timestamp};
+use whatotp_domain::{DeliveryError, GuessRefused, Scope, SendRefused, SessionId, SessionStatus, Timestamp};
 
 use super::otp_bodies::{SendOtpRequest, SessionBody, SessionEvent, VerifiedBody, VerifyOtpRequest, not_a_code};
+use super::refusals::{not_admitted, throttled};
 use super::waiting::{events_of, wait_for_change, wait_seconds};
 use crate::context::Context;
 use crate::errors::ErrorCode;
@@ -31,7 +32,9 @@ pub(crate) async fn send(
     once(&ctx.app, scope, ("POST /v1/otp/send", StatusCode::OK), (&request, &body.0), async |claim| {
         match ctx.app.send_otp(command(claim)).await? {
             OtpSent::Sent(view) => session(&view),
+            OtpSent::NotAdmitted(refused) => Err(not_admitted(&refused, ctx.app.ports().clock.now())),
             OtpSent::Refused(refused) => Err(send_refused(refused, ctx.app.ports().clock.now())),
+            OtpSent::NoGuesses(refused) => Err(verify_limited(refused, ctx.app.ports().clock.now())),
             OtpSent::Unreachable(error) => Err(unreachable(&error)),
             OtpSent::OutlivesTemplate { longest } => Err(outlives_template(longest)),
             OtpSent::ChannelUnavailable => Err(channel_unavailable()),
@@ -72,7 +75,8 @@ pub(super) fn verified(outcome: OtpVerified, now: Timestamp) -> Result<Reply, Pr
         OtpVerified::NotACode(error) => Err(not_a_code(error)),
         OtpVerified::NotFound => Err(Problem::new(ErrorCode::SessionNotFound)),
         OtpVerified::Finished(status) => Err(Problem::finished(status)),
-        OtpVerified::Blocked { until } => Err(Problem::new(ErrorCode::VerifyLimited).retry_at(until, now)),
+        OtpVerified::Blocked(refused) => Err(verify_limited(refused, now)),
+        OtpVerified::Throttled { until } => Err(throttled(until, now)),
         OtpVerified::Replay(prior) => Ok(Reply::Earlier(prior)),
     }
 }
@@ -148,6 +152,7 @@ pub(crate) async fn resend(
             OtpResent::NoSendsLeft { until } => {
                 Err(Problem::new(ErrorCode::MaxSendsReached).retry_at(until, ctx.app.ports().clock.now()))
             }
+            OtpResent::NotAdmitted(refused) => Err(not_admitted(&refused, ctx.app.ports().clock.now())),
             OtpResent::Refused(refused) => Err(send_refused(refused, ctx.app.ports().clock.now())),
             OtpResent::Unreachable(error) => Err(unreachable(&error)),
             OtpResent::ChannelUnavailable => Err(channel_unavailable()),
@@ -199,6 +204,18 @@ fn send_refused(refused: SendRefused, now: Timestamp) -> Problem {
         SendRefused::Capped { retry_at } => (ErrorCode::DestinationLimited, retry_at),
     };
     Problem::new(code).retry_at(retry_at, now).with("retry_at", retry_at.to_string())
+}
+
+fn verify_limited(refused: GuessRefused, now: Timestamp) -> Problem {
+    let problem = Problem::new(ErrorCode::VerifyLimited);
+    match refused {
+        GuessRefused::Until { retry_at } => problem.retry_at(retry_at, now).with("retry_at", retry_at.to_string()),
+        // Time alone does not help. Every 429 says when to come back, so whoever comes back at all does so once a day.
+        GuessRefused::Disabled => problem.retry_after(86_400).detail(
+            "This number is disabled after too many wrong codes in a row: make sure who it belongs to, and ask the \
+             operator to unblock it.",
+        ),
+    }
 }
 
 pub(super) fn unreachable(error: &DeliveryError) -> Problem {

@@ -7,7 +7,7 @@ use whatotp_application::{SendOtp, SessionView, Typed, Verification, VerifyOtp};
 use whatotp_domain::{AccountScope, CodeLength, Delivery, Purpose, SenderId, SessionId, SessionTtl};
 use whatotp_ports::Claim;
 
-use crate::http::{Fields, Invalid, Problem};
+use crate::http::{Fields, Invalid, Problem, end_user};
 
 /// A code that is to be sent.
 #[derive(ToSchema)]
@@ -18,7 +18,7 @@ use crate::http::{Fields, Invalid, Problem};
 )]
 pub(crate) struct SendOtpRequest {
     /// The number, in E.164 with its `+`. Spaces, dots, hyphens and parentheses are dropped.
-    #[schema(max_length = 64, example = "+14155550123")]
+    #[schema(max_length = 64, format = "phone-number", example = "+14155550123")]
     to: String,
     /// Only `whatsapp`.
     #[schema(pattern = "^whatsapp$", example = "whatsapp")]
@@ -30,13 +30,13 @@ pub(crate) struct SendOtpRequest {
     #[schema(min_length = 1, max_length = 64, default = "default")]
     purpose: Option<String>,
     /// The language, as a BCP 47 tag. Falls back along `pt-BR`, `pt`, the default of the installation.
-    #[schema(max_length = 35, example = "en")]
+    #[schema(pattern = "^[A-Za-z]{2,3}([-_][A-Za-z]{4})?([-_]([A-Za-z]{2}|[0-9]{3}))?$", example = "en")]
     locale: Option<String>,
     /// How long the code is right, in seconds.
     #[schema(minimum = 60, maximum = 600, default = 300)]
     expires_in_seconds: Option<u32>,
     /// The IP address of the end user, for abuse limits only.
-    #[schema(example = "203.0.113.7")]
+    #[schema(format = "ip-address", example = "203.0.113.7")]
     client_ip: Option<String>,
     /// Up to 10 pairs (key ≤ 40, value ≤ 256 characters) that come back with every answer.
     metadata: Option<BTreeMap<String, String>>,
@@ -60,7 +60,7 @@ impl SendOtpRequest {
             fields.optional("purpose", f::parsed("invalid_purpose", "Use 1 to 64 characters.", Purpose::parse));
         let locale = fields.optional("locale", f::locale);
         let ttl = fields.optional("expires_in_seconds", f::integer(SessionTtl::MIN_SECONDS, SessionTtl::MAX_SECONDS));
-        fields.optional(
+        let client_ip = fields.optional(
             "client_ip",
             f::parsed("invalid_ip", "Write one IPv4 or IPv6 address.", |text| text.parse::<IpAddr>().ok()),
         );
@@ -73,6 +73,7 @@ impl SendOtpRequest {
             purpose: purpose.unwrap_or_default(),
             locale,
             ttl: ttl.and_then(SessionTtl::from_seconds),
+            client_ip: client_ip.map(end_user),
             metadata: metadata.unwrap_or_default(),
             claim,
         })
@@ -91,7 +92,7 @@ pub(crate) struct VerifyOtpRequest {
     #[schema(example = "otp_01k0z3v8xkf3g9mzq2w6c5t7rb")]
     session_id: String,
     /// What the person typed: any Unicode decimal digits; spaces, dashes and bidi marks are dropped.
-    #[schema(max_length = 64, example = "123456")]
+    #[schema(max_length = 64, format = "one-time-code", example = "123456")]
     code: String,
 }
 
@@ -143,7 +144,8 @@ pub(crate) struct SessionBody {
     mode: &'static str,
     /// Where its latest message stands.
     delivery: DeliveryBody,
-    /// Wrong codes that may still be given.
+    /// Wrong codes that may still be given: 5 at first, for codes of 4 and 5 digits 3, and fewer when the number has
+    /// fewer left in a day.
     #[schema(example = 5)]
     attempts_remaining: u8,
     /// Messages that may still be sent.

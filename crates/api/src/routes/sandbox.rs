@@ -81,10 +81,13 @@ pub(crate) struct Inbox {
 /// What test keys have sent, with the codes, so that an automated test can complete the round trip. Test keys only.
 #[utoipa::path(get, path = "/v1/sandbox/messages", operation_id = "sandbox_inbox", tag = "Sandbox",
     params(
-        ("to" = Option<String>, Query, min_length = 1, description = "Only messages to this number, in E.164."),
-        ("session_id" = Option<String>, Query, min_length = 1, description = "Only messages of this session."),
-        ("message_id" = Option<String>, Query, min_length = 1, description = "Only this message."),
-        ("cursor" = Option<String>, Query, min_length = 1, description = "The `next_cursor` of the page before."),
+        ("to" = Option<String>, Query, format = "phone-number", description = "Only messages to this number, in E.164."),
+        ("session_id" = Option<String>, Query, pattern = "^otp_[0-7][0-9a-hjkmnp-tv-z]{25}$",
+            description = "Only messages of this session."),
+        ("message_id" = Option<String>, Query, pattern = "^msg_[0-7][0-9a-hjkmnp-tv-z]{25}$",
+            description = "Only this message."),
+        ("cursor" = Option<String>, Query, pattern = "^msg_[0-7][0-9a-hjkmnp-tv-z]{25}$",
+            description = "The `next_cursor` of the page before."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "At most so many; 20 if left out."),
     ),
     responses((status = 200, description = "A page of the inbox.", body = Inbox)))]

@@ -65,7 +65,8 @@ pub(crate) struct TemplateList {
 /// What can be sent with `POST /v1/messages/send`. A new installation has sample templates for test keys.
 #[utoipa::path(get, path = "/v1/templates", operation_id = "template_list", tag = "Templates",
     params(
-        ("cursor" = Option<String>, Query, min_length = 1, description = "The `next_cursor` of the page before."),
+        ("cursor" = Option<String>, Query, pattern = "^tpl_[0-7][0-9a-hjkmnp-tv-z]{25}$",
+            description = "The `next_cursor` of the page before."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "At most so many; 20 if left out."),
     ),
     responses((status = 200, description = "A page of templates.", body = TemplateList)))]

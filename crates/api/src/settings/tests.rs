@@ -12,7 +12,7 @@ fn the_manual_is_complete_and_its_defaults_are_the_documented_ones() {
     assert_eq!((limits.auth_per_minute, limits.product_per_minute, limits.key_per_minute), (20, 120, 600));
     let policy = settings.policy();
     assert_eq!(policy.otp, OtpPolicy::default());
-    assert_eq!(policy.limits, LedgerPolicy::default());
+    assert_eq!(policy.limits, NumberLimits::default());
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn the_environment_wins_and_lists_have_commas() {
     assert_eq!(settings.listen.to_string(), "0.0.0.0:0");
     assert_eq!(settings.limits.product_per_minute, 7);
     assert_eq!(settings.trusted_proxies.len(), 2);
-    assert_eq!(settings.policy().limits.cooldowns, [Duration::from_secs(1), Duration::from_secs(2)]);
+    assert_eq!(settings.policy().limits.account.cooldowns, [Duration::from_secs(1), Duration::from_secs(2)]);
 }
 
 #[test]

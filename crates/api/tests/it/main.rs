@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod fuzz_seeds;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod live;

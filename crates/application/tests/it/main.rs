@@ -1,11 +1,15 @@
 //! The use cases, with a clock that stands still, a channel that says what the test wants, and the real SQLite store.
 
 #[cfg(test)]
+mod admission;
+#[cfg(test)]
 mod authentication;
 #[cfg(test)]
 mod cancel;
 #[cfg(test)]
 mod entropy;
+#[cfg(test)]
+mod erasure;
 #[cfg(test)]
 mod fake_catalog;
 #[cfg(test)]
@@ -43,6 +47,8 @@ mod retry;
 #[cfg(test)]
 mod retry_budget;
 #[cfg(test)]
+mod rotation;
+#[cfg(test)]
 mod routes;
 #[cfg(test)]
 mod sealed_tokens;
@@ -62,6 +68,8 @@ mod synchronisation;
 mod template_news;
 #[cfg(test)]
 mod template_routes;
+#[cfg(test)]
+mod traffic;
 #[cfg(test)]
 mod unknown;
 #[cfg(test)]

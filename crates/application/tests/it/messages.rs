@@ -33,7 +33,7 @@ pub(crate) async fn queue(stage: &Stage, ttl: MessageTtl) -> DeliveryId {
     send(stage, a_message(ttl)).await
 }
 
-async fn send(stage: &Stage, command: SendMessage) -> DeliveryId {
+pub(crate) async fn send(stage: &Stage, command: SendMessage) -> DeliveryId {
     match stage.app.send_message(command).await.unwrap() {
         MessageSent::Queued(view) => view.record.id,
         other => panic!("the message was not stored: {other:?}"),

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 use whatotp_application::{Application, OtpSent, OtpVerified, Policy, Ports, SendOtp, SessionView, Typed, VerifyOtp};
 use whatotp_domain::{
-    AccountScope, CodeLength, DeliveryId, DeliveryStatus, LedgerPolicy, Locale, Metadata, OtpPolicy, PhoneNumber,
-    Purpose, SessionId, Timestamp,
+    AbusePolicy, AccountScope, CodeLength, DeliveryId, DeliveryStatus, Locale, Metadata, NumberLimits, OtpPolicy,
+    PhoneNumber, Purpose, SessionId, Timestamp,
 };
 use whatotp_ports::{
     AccountStore, Clock, DeliveryFilter, DeliveryRecord, DeliveryStore, Entropy, MessageChannel, Polled,
@@ -187,6 +187,11 @@ pub(crate) fn ports(
         templates: store.clone(),
         senders: store.clone(),
         events: store.clone(),
+        destinations: store.clone(),
+        quotas: store.clone(),
+        traffic: store.clone(),
+        master_keys: store.clone(),
+        personal_data: store.clone(),
         live_channel,
         catalog: catalog.clone(),
         sandbox,
@@ -202,7 +207,7 @@ pub(crate) fn open(directory: &TempDir, now: Timestamp) -> Arc<SqliteStore> {
 pub(crate) fn policy() -> Policy {
     Policy {
         otp: OtpPolicy::default(),
-        limits: LedgerPolicy::default(),
+        limits: NumberLimits::default(),
         default_locale: Locale::parse("en").unwrap(),
         unlimited_in_test_mode: |number| number.as_e164().starts_with("+12025550"),
         lease: LEASE,
@@ -212,8 +217,10 @@ pub(crate) fn policy() -> Policy {
         otp_send_margin: Duration::from_secs(30),
         claim_lease: Duration::from_secs(60),
         claim_lifetime: DAY,
+        abuse: AbusePolicy::default(),
         session_retention: Duration::from_secs(25 * 3600),
         delivery_retention: 30 * DAY,
+        variables_retention: DAY,
         event_retention: 90 * DAY,
     }
 }
@@ -240,6 +247,7 @@ pub(crate) fn a_send_of(scope: AccountScope) -> SendOtp {
         purpose: Purpose::default(),
         locale: None,
         ttl: None,
+        client_ip: None,
         metadata: Metadata::default(),
         claim: None,
     }

@@ -44,7 +44,7 @@ async fn the_ledger_of_a_number_is_swept_when_no_limit_needs_it() {
     stage.clock.set(at(DAY));
     assert_eq!(stage.app.sweep().await.unwrap().ledgers, 0);
     stage.clock.set(just_after(at(DAY)));
-    assert_eq!(stage.app.sweep().await.unwrap().ledgers, 1);
+    assert_eq!(stage.app.sweep().await.unwrap().ledgers, 2, "that of its account, and that over all of them");
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-use whatotp_application::{Failure, OtpVerified, SendOtp, Verification, VerifyOtp};
-use whatotp_domain::{Attempted, CodeError, SessionId, SessionStatus};
+use whatotp_application::{Failure, OtpSent, OtpVerified, SendOtp, Verification, VerifyOtp};
+use whatotp_domain::{Attempted, CodeError, GuessRefused, SessionId, SessionStatus};
 use whatotp_ports::{Prior, Subject};
 use whatotp_testkit::fixtures::{BOB, a_claim, at, home, just_before, other_account, other_mode};
 use whatotp_testkit::test_keyring;
@@ -96,21 +96,25 @@ async fn the_code_of_one_session_verifies_no_other() {
 
 #[tokio::test]
 async fn after_twenty_wrong_codes_in_a_day_a_number_is_blocked() {
-    let stage = Stage::with((0..5).map(|_| accepted())).await;
+    let stage = Stage::with((0..4).map(|_| accepted())).await;
     let mut session = sent(&stage).await;
     for wrong in 1..=20 {
         let outcome = stage.verify(session.0, &another(&session.1)).await;
         assert!(matches!(outcome, OtpVerified::Wrong { .. }), "{wrong}: {outcome:?}");
-        if wrong % 5 == 0 {
+        if wrong % 5 == 0 && wrong < 20 {
             stage.pass(240);
             session = sent(&stage).await;
         }
     }
+    let blocked = |refused| matches!(refused, GuessRefused::Until { retry_at } if retry_at == at(86_400));
     let outcome = stage.verify(session.0, &session.1).await;
-    assert!(matches!(outcome, OtpVerified::Blocked { until } if until == at(86_400)), "{outcome:?}");
+    assert!(matches!(outcome, OtpVerified::Blocked(refused) if blocked(refused)), "{outcome:?}");
+    stage.pass(240);
+    let outcome = stage.app.send_otp(a_send()).await.unwrap();
+    assert!(matches!(outcome, OtpSent::NoGuesses(refused) if blocked(refused)), "{outcome:?}");
     stage.clock.set(at(86_400));
     let gone = stage.verify(session.0, &session.1).await;
-    assert!(matches!(gone, OtpVerified::Finished(SessionStatus::Expired)), "the block is over: {gone:?}");
+    assert!(matches!(gone, OtpVerified::Finished(SessionStatus::Locked)), "the block is over: {gone:?}");
 }
 
 #[tokio::test]

@@ -72,6 +72,48 @@ pub async fn a_revoked_key_is_still_found_and_keeps_its_first_moment(scene: Scen
     assert_eq!(scene.store.revoke_key(unknown, at(5)).await.unwrap(), None);
 }
 
+pub async fn a_key_and_its_successor_are_stored_in_one_step(scene: Scene) {
+    let (old, old_hash) = an_api_key(home(), START);
+    let (key, endless_hash) = an_api_key(home(), START);
+    let endless = ApiKey { expires_at: None, ..key };
+    for (old, hash) in [(old, old_hash), (endless, endless_hash)] {
+        insert(&scene, &old, hash).await;
+        let (new, new_hash) = an_api_key(home(), at(1));
+        assert!(scene.store.replace_key(old.id, at(5), new.clone(), new_hash).await.unwrap());
+        let ended = ApiKey { expires_at: Some(at(5)), ..old.clone() };
+        assert_eq!(scene.store.find_key(&hash).await.unwrap(), Some(ended.clone()));
+        assert_eq!(scene.store.find_key(&new_hash).await.unwrap(), Some(new));
+        let (third, third_hash) = an_api_key(home(), at(2));
+        assert!(scene.store.replace_key(old.id, at(1_000_000), third, third_hash).await.unwrap());
+        assert_eq!(scene.store.find_key(&hash).await.unwrap(), Some(ended), "its end never moves away");
+    }
+}
+
+pub async fn a_key_that_is_over_has_no_successor(scene: Scene) {
+    let (key, hash) = an_api_key(home(), START);
+    insert(&scene, &key, hash).await;
+    let revoked = scene.store.revoke_key(key.id, at(1)).await.unwrap();
+    let (new, new_hash) = an_api_key(home(), at(2));
+    for id in [key.id, ApiKeyId::new(START, [0xFF; 10])] {
+        assert!(!scene.store.replace_key(id, at(3), new.clone(), new_hash).await.unwrap());
+    }
+    assert_eq!(scene.store.find_key(&new_hash).await.unwrap(), None);
+    assert_eq!(scene.store.find_key(&hash).await.unwrap(), revoked);
+}
+
+pub async fn the_last_use_of_a_key_only_moves_forward(scene: Scene) {
+    let (key, hash) = an_api_key(home(), START);
+    let (other, other_hash) = an_api_key(home(), START);
+    insert(&scene, &key, hash).await;
+    insert(&scene, &other, other_hash).await;
+    for (used, known) in [(at(5), at(5)), (at(3), at(5)), (at(70), at(70))] {
+        scene.store.note_key_use(key.id, used).await.unwrap();
+        let found = scene.store.find_key(&hash).await.unwrap().unwrap();
+        assert_eq!(found.last_used_at, Some(known));
+    }
+    assert_eq!(scene.store.find_key(&other_hash).await.unwrap(), Some(other));
+}
+
 async fn insert(scene: &Scene, key: &ApiKey, hash: KeyHash) {
     assert!(scene.store.insert_key(key.clone(), hash).await.expect("insert_key answers"));
 }

@@ -4,15 +4,18 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 use whatotp_domain::{
-    Attempted, DeliveryStatus, LedgerPolicy, OtpPolicy, SendCap, SendRefused, SessionId, SessionStatus, Timestamp,
+    Attempted, DeliveryStatus, GuessRefused, LedgerPolicy, NumberLedger, NumberLimits, OtpPolicy, Reservation, SendCap,
+    SendRefused, SessionId, SessionStatus, Timestamp,
 };
-use whatotp_ports::{Attempt, Before, CancelSession, Issued, Resend, Resent, SessionRecord, Settled, Withdrawal};
+use whatotp_ports::{
+    Attempt, Before, CancelSession, Issued, LedgerKey, Resend, Resent, SessionRecord, Settled, Withdrawal,
+};
 
 use super::Scene;
 use super::model::{Model, story};
 use crate::fixtures::{
-    SessionBuilder, a_fallback, a_number, a_report, a_resend, a_session, a_withdrawal, an_attempt, free_to_send, home,
-    naming,
+    SessionBuilder, a_fallback, a_number, a_report, a_resend, a_session, a_withdrawal, an_attempt, everybodys,
+    free_to_send, home, index_of, naming,
 };
 use crate::{START, SeededEntropy};
 
@@ -37,7 +40,7 @@ pub async fn random_scripts_go_as_the_rules_of_the_domain_say(scene: Scene) {
 }
 
 /// What the scripts must meet, or they would prove nothing.
-const OUTCOMES: [&str; 16] = [
+const OUTCOMES: [&str; 19] = [
     "issued",
     "superseded",
     "too soon",
@@ -46,6 +49,9 @@ const OUTCOMES: [&str; 16] = [
     "wrong",
     "finished",
     "blocked",
+    "no guesses",
+    "disabled",
+    "fewer attempts",
     "resent",
     "no sends left",
     "canceled",
@@ -61,7 +67,7 @@ struct Script {
     seed: u64,
     dice: SeededEntropy,
     now: Timestamp,
-    limits: LedgerPolicy,
+    limits: NumberLimits,
     policy: OtpPolicy,
     model: Model,
     /// Every session that was ever issued, with the place of its number.
@@ -78,9 +84,19 @@ impl Script {
             ladder_window: Duration::from_secs(60),
             caps: vec![SendCap { sends: 4, window: Duration::from_secs(60) }],
             failures_max: 6,
+            short_failures_max: Some(4),
             failure_window: Duration::from_secs(300),
+            consecutive_max: Some(4),
         };
-        let limits = dice.pick(&[LedgerPolicy::default(), free_to_send(), tight]);
+        let everybody = LedgerPolicy {
+            caps: vec![SendCap { sends: 12, window: Duration::from_secs(3600) }],
+            failures_max: 8,
+            failure_window: Duration::from_secs(900),
+            ..LedgerPolicy::everybody()
+        };
+        let account = dice.pick(&[LedgerPolicy::default(), free_to_send(), tight]);
+        let everybody = dice.pick(&[None, Some(LedgerPolicy::everybody()), Some(everybody)]);
+        let limits = NumberLimits { account, everybody };
         let short = OtpPolicy { attempts_max: 3, sends_max: 2, ..OtpPolicy::default() };
         let policy = dice.pick(&[OtpPolicy::default(), short]);
         let (model, issued, steps, outcomes) = (Model::default(), Vec::new(), Vec::new(), Vec::new());
@@ -107,15 +123,73 @@ impl Script {
         for (id, _) in self.issued.clone() {
             self.compare_stored(id).await;
         }
+        for place in [0, 1] {
+            self.compare_ledgers(usize::try_from(self.seed * 2).expect("small") + place).await;
+        }
         self.outcomes
+    }
+
+    /// The limits of a script, but for those of guesses.
+    fn lax(&self) -> NumberLimits {
+        let lax = |limits: &LedgerPolicy| LedgerPolicy {
+            failures_max: u32::MAX,
+            short_failures_max: None,
+            consecutive_max: None,
+            ..limits.clone()
+        };
+        NumberLimits { account: lax(&self.limits.account), everybody: self.limits.everybody.as_ref().map(lax) }
+    }
+
+    async fn compare_ledgers(&mut self, place: usize) {
+        let model = self.model.ledgers.get(&place).cloned().unwrap_or_default();
+        let number = a_number(place);
+        let account = LedgerKey::of(home(), index_of(home(), &number));
+        let everybody = LedgerKey::everybody(home().mode, everybodys(&number));
+        for (key, policy, model) in [
+            (account, Some(self.limits.account.clone()), model.account),
+            (everybody, self.limits.everybody.clone(), model.everybody),
+        ] {
+            let stored = self.scene.store.find_ledger(&key).await.expect("find_ledger answers").unwrap_or_default();
+            match policy {
+                Some(policy) => {
+                    let (stored, model) = (self.that_matters(&stored, &policy), self.that_matters(&model, &policy));
+                    self.same("ledger", &stored, &model);
+                }
+                None => self.same("ledger that nobody looks at", &stored, &NumberLedger::default()),
+            }
+        }
+    }
+
+    /// What of a ledger limits anything now: when the rest is forgotten is the store's business.
+    fn that_matters(
+        &self,
+        ledger: &NumberLedger,
+        policy: &LedgerPolicy,
+    ) -> (Vec<Timestamp>, Vec<Timestamp>, Vec<Timestamp>, u32, Vec<Reservation>) {
+        let recent = |times: &[Timestamp], window| -> Vec<Timestamp> {
+            times.iter().copied().filter(|at| at.plus(window) > self.now).collect()
+        };
+        let (guesses, window) = (ledger.guesses(), policy.failure_window);
+        let mut reserved = guesses.reserved().to_vec();
+        reserved.retain(|held| held.expires_at > self.now);
+        reserved.sort_by_key(|held| held.session);
+        (
+            recent(ledger.sends(), policy.memory()),
+            recent(guesses.failures(), window),
+            recent(guesses.short_failures(), window),
+            guesses.in_a_row(),
+            reserved,
+        )
     }
 
     async fn issue(&mut self) {
         // Two numbers of its own, so that scripts do not disturb each other.
         let place = usize::try_from(self.seed * 2 + self.dice.next_u64() % 2).expect("small");
         let purpose = self.dice.pick(&["login", "payment"]);
-        let builder: SessionBuilder = a_session(&a_number(place)).policy(self.policy.clone()).limits(&self.limits);
-        let new = builder.purpose(purpose).at(self.now);
+        // Now and then as if guesses had not been limited yet.
+        let limits = if self.dice.one_in(8) { self.lax() } else { self.limits.clone() };
+        let builder: SessionBuilder = a_session(&a_number(place)).policy(self.policy.clone()).limited(&limits);
+        let new = builder.purpose(purpose).digits(self.dice.pick(&[4, 6, 8])).at(self.now);
         let before = self.model.clone();
         let expected = self.model.issue(place, &new, self.now);
         let issued = self.scene.store.issue(new.clone(), self.now).await.expect("issue answers");
@@ -124,12 +198,26 @@ impl Script {
             Issued::Created { record, superseded } => {
                 self.issued.push((record.session.id, place));
                 self.outcomes.push(if superseded.is_some() { "superseded" } else { "issued" });
+                if record.session.attempts_max < new.record.session.attempts_max {
+                    self.outcomes.push("fewer attempts");
+                }
                 if self.dice.one_in(5) {
-                    self.withdraw(a_withdrawal(&record, Before::NoSession(superseded)), before).await;
+                    let mut before = before;
+                    before.give_back(&record, place, &self.limits, self.now);
+                    let restored = superseded.as_ref().map(|previous| previous.session);
+                    let withdrawal = a_withdrawal(&record, Before::NoSession(superseded));
+                    self.withdraw(Withdrawal { limits: self.limits.clone(), ..withdrawal }, before).await;
+                    if let Some(restored) = restored {
+                        self.compare_stored(restored).await;
+                    }
                 }
             }
             Issued::Refused(refused) => {
                 self.outcomes.push(name_of(refused));
+                self.compare_stored(new.record.session.id).await;
+            }
+            Issued::NoGuesses(refused) => {
+                self.outcomes.push(if refused == GuessRefused::Disabled { "disabled" } else { "no guesses" });
                 self.compare_stored(new.record.session.id).await;
             }
             Issued::Replay(prior) => self.fail_with(&format!("a replay without a claim: {prior:?}")),
@@ -145,7 +233,8 @@ impl Script {
         let settled = settled.unwrap_or_else(|| self.fail_with("the session is not there"));
 
         let ledger = self.model.ledgers.entry(place).or_default();
-        let blocked = ledger.verify_blocked_until(&self.limits, self.now).map(|until| Settled::Blocked { until });
+        let refused = ledger.may_guess(&self.limits, record.session.code_length, self.now).err();
+        let blocked = refused.map(Settled::Blocked);
         let over = record.session.status_at(self.now) != SessionStatus::Pending;
         // Of a session that is over *and* has a blocked number, either may be told.
         if blocked.is_some() && (!over || blocked.as_ref() == Some(&settled)) {
@@ -185,7 +274,8 @@ impl Script {
                 if self.dice.one_in(5) {
                     let resend_available_at = record.session.resend_available_at;
                     let earlier = Before::Delivery { latest: record.delivery, resend_available_at };
-                    self.withdraw(a_withdrawal(&stored, earlier), before).await;
+                    let withdrawal = a_withdrawal(&stored, earlier);
+                    self.withdraw(Withdrawal { limits: self.limits.clone(), ..withdrawal }, before).await;
                 }
             }
             Resent::Refused(refused) => self.outcomes.push(name_of(refused)),

@@ -9,7 +9,7 @@ use super::sessions::end_with;
 use crate::START;
 use crate::fixtures::{
     ALICE, BOB, a_fallback, a_message, a_number, a_report, a_resend, a_session, a_withdrawal, an_acceptance, at,
-    free_to_send, home, just_before, naming, other_account, other_mode, sender_id,
+    free_to_send, home, just_before, limited_by, naming, other_account, other_mode, sender_id,
 };
 
 pub async fn a_fallback_is_a_delivery_and_no_resend(scene: Scene) {
@@ -36,7 +36,7 @@ pub async fn a_session_falls_back_from_its_latest_delivery_only(scene: Scene) {
     let first = fall_back(&scene, &record, record.delivery).await.expect("it is the latest");
     assert_eq!(fall_back(&scene, &record, record.delivery).await, None, "it has a later one");
     let second = fall_back(&scene, &record, first).await.expect("it is the latest");
-    let resent = scene.resend(Resend { limits: free_to_send(), ..a_resend(&record, at(3)) }).await;
+    let resent = scene.resend(Resend { limits: limited_by(&free_to_send()), ..a_resend(&record, at(3)) }).await;
     for earlier in [record.delivery, first, second, DeliveryId::new(START, [0xFF; 10])] {
         assert_eq!(fall_back(&scene, &record, earlier).await, None);
     }
@@ -98,7 +98,7 @@ pub async fn a_session_shows_nothing_from_before_its_latest_resend(scene: Scene)
     let record = scene.issue(a_session(ALICE).limits(&free_to_send()).at(START)).await;
     let fallback = fall_back(&scene, &record, record.delivery).await.expect("it is the latest");
     reach(&scene, record.delivery, 0, DeliveryStatus::Read).await;
-    let resent = scene.resend(Resend { limits: free_to_send(), ..a_resend(&record, at(3)) }).await;
+    let resent = scene.resend(Resend { limits: limited_by(&free_to_send()), ..a_resend(&record, at(3)) }).await;
     assert_eq!(scene.sent(record.session.id).await.delivery.status(), DeliveryStatus::Queued);
     // Three more senders, of which the last but one is the first to reach somebody.
     let mut latest = vec![resent.delivery];
@@ -119,7 +119,7 @@ pub async fn canceling_a_session_cancels_its_fallbacks_too(scene: Scene) {
         let next = fall_back(&scene, &record, ids[ids.len() - 1]).await.expect("it is the latest");
         ids.push(next);
     }
-    let resend = Resend { limits: free_to_send(), ..a_resend(&record, at(3)) };
+    let resend = Resend { limits: limited_by(&free_to_send()), ..a_resend(&record, at(3)) };
     ids.push(scene.resend(resend).await.delivery);
     let other = scene.enqueue(a_message(BOB, at(3))).await;
     scene.store.cancel(home(), record.session.id, None, at(4)).await.unwrap();
@@ -149,7 +149,7 @@ pub async fn a_fallback_is_not_withdrawn_but_a_resend_after_it_is(scene: Scene) 
         assert_eq!(scene.session(record.session.id).await, before);
         assert!(scene.find_delivery(delivery).await.is_some());
     }
-    let resent = scene.resend(Resend { limits: free_to_send(), ..a_resend(&record, at(4)) }).await;
+    let resent = scene.resend(Resend { limits: limited_by(&free_to_send()), ..a_resend(&record, at(4)) }).await;
     let resend_available_at = before.session.resend_available_at;
     let earlier = Before::Delivery { latest: fallback, resend_available_at };
     scene.store.withdraw(a_withdrawal(&resent, earlier), at(5)).await.unwrap();

@@ -1,4 +1,6 @@
-use whatotp_domain::{AccountScope, Attempted, DeliveryId, OtpPolicy, SessionId, SessionStatus, Timestamp};
+use whatotp_domain::{
+    AccountScope, Attempted, DeliveryId, GuessRefused, OtpPolicy, SessionId, SessionStatus, Timestamp,
+};
 use whatotp_ports::{
     Attempt, CancelDelivery, CancelSession, Claim, Enqueued, Issued, Prior, Resend, Resent, Settled, Subject,
 };
@@ -8,7 +10,7 @@ use super::sessions::end_with;
 use crate::START;
 use crate::fixtures::{
     ALICE, BOB, CLAIM_LIFE, DAY, LEASE, a_claim, a_message, a_number, a_resend, a_session, an_attempt, at,
-    free_to_send, home, just_before, other_account, other_mode, sealed, with_another_body,
+    free_to_guess, free_to_send, home, just_before, other_account, other_mode, sealed, with_another_body,
 };
 
 pub async fn a_key_nobody_used_has_no_past(scene: Scene) {
@@ -174,11 +176,12 @@ pub async fn a_blocked_attempt_stores_no_claim(scene: Scene) {
             assert_eq!(scene.attempt(&record, false, at(round)).await, Attempted::Wrong { left });
         }
     }
-    let record = scene.issue(session.at(at(10))).await;
+    // As if it had been issued under other limits.
+    let record = scene.issue(session.limits(&free_to_guess()).at(at(10))).await;
     let claim = a_claim("verify", at(11));
     let attempt = Attempt { claim: Some(claim.clone()), ..an_attempt(&record, true) };
     let settled = scene.store.settle_attempt(attempt, at(11)).await.unwrap();
-    assert_eq!(settled, Some(Settled::Blocked { until: at(0).plus(DAY) }));
+    assert_eq!(settled, Some(Settled::Blocked(GuessRefused::Until { retry_at: at(0).plus(DAY) })));
     assert_eq!(scene.prior(&claim, at(11)).await, None);
 }
 

@@ -11,13 +11,18 @@ mod accounts;
 mod attempts;
 mod cancellation;
 mod deliveries;
+mod destinations;
 mod differential;
 mod events;
 mod fallbacks;
+mod guesses;
 mod idempotency;
 mod leases;
 mod listing;
+mod master_keys;
 mod model;
+mod personal_data;
+mod quotas;
 mod races;
 mod reports;
 mod robustness;
@@ -26,18 +31,24 @@ mod senders;
 mod sends;
 mod sessions;
 mod templates;
+mod traffic;
 mod withdrawals;
 
 pub use accounts::*;
 pub use attempts::*;
 pub use cancellation::*;
 pub use deliveries::*;
+pub use destinations::*;
 pub use differential::*;
 pub use events::*;
 pub use fallbacks::*;
+pub use guesses::*;
 pub use idempotency::*;
 pub use leases::*;
 pub use listing::*;
+pub use master_keys::*;
+pub use personal_data::*;
+pub use quotas::*;
 pub use races::*;
 pub use reports::*;
 pub use robustness::*;
@@ -46,6 +57,7 @@ pub use senders::*;
 pub use sends::*;
 pub use sessions::*;
 pub use templates::*;
+pub use traffic::*;
 pub use withdrawals::*;
 
 /// Makes one `#[tokio::test]` for each claim of the contract.
@@ -82,6 +94,20 @@ macro_rules! store_contract {
             a_right_code_forgives_the_failures_before_it
             wrong_codes_for_a_session_that_is_over_are_not_counted
             without_limits_a_number_is_never_blocked
+            parallel_sessions_share_the_guesses_of_their_number
+            a_session_that_is_over_holds_no_guesses
+            a_locked_session_holds_no_guesses
+            a_refused_issue_leaves_everything_as_it_was
+            a_short_code_has_fewer_guesses_in_a_session_and_a_day
+            a_hundred_wrong_codes_in_a_row_disable_a_number_until_it_is_forgiven
+            what_is_not_counted_cannot_be_forgiven
+            a_right_code_ends_the_row_and_ninety_nine_may_follow
+            fifty_messages_a_day_over_all_accounts
+            fifty_wrong_codes_a_day_over_all_accounts
+            a_withdrawal_gives_back_what_the_sessions_held
+            racing_sessions_and_guesses_never_exceed_the_budget
+            racing_accounts_share_the_limits_over_all_of_them
+            without_limits_nothing_is_counted_over_all_accounts
             a_session_is_canceled_once
             a_session_that_is_over_cannot_be_canceled
             canceling_a_session_cancels_what_is_still_queued_of_it
@@ -179,6 +205,9 @@ macro_rules! store_contract {
             a_key_of_no_account_is_not_stored
             keys_are_listed_newest_first_of_one_account_or_all
             a_revoked_key_is_still_found_and_keeps_its_first_moment
+            a_key_and_its_successor_are_stored_in_one_step
+            a_key_that_is_over_has_no_successor
+            the_last_use_of_a_key_only_moves_forward
             a_template_is_found_by_id_and_by_name_in_its_scope_only
             templates_of_every_sort_come_back_as_they_were
             a_name_is_given_once_in_a_scope_and_business_account
@@ -220,6 +249,31 @@ macro_rules! store_contract {
             events_are_listed_page_by_page
             an_event_that_is_told_twice_is_stored_once
             old_events_are_purged
+            master_keys_are_noted_and_forgotten
+            everything_that_is_sealed_is_found_page_by_page
+            a_resealed_value_takes_the_place_of_the_old_one_and_of_no_other
+            only_a_pending_session_needs_the_key_of_its_code
+            the_traces_of_a_number_are_found_in_its_scope_only
+            what_is_erased_is_gone_and_nothing_else
+            a_ledger_is_erased_in_one_place
+            reports_that_wait_for_an_erased_message_are_erased_with_it
+            a_delivery_that_a_worker_holds_is_neither_found_nor_erased
+            variables_are_wiped_when_nobody_needs_them_any_more
+            the_rules_of_an_account_take_the_place_of_those_before
+            an_account_that_does_not_exist_has_no_rules
+            blocks_come_back_as_they_were_newest_first
+            a_block_takes_the_place_of_the_one_with_its_key
+            a_block_is_ended_once_and_no_other_with_it
+            blocks_that_have_ended_are_purged
+            a_quota_ends_where_it_says_and_begins_anew_with_the_period
+            a_quota_of_one_period_asks_for_no_other
+            an_account_uses_up_its_own_quota_only
+            a_message_that_is_taken_back_was_never_counted
+            a_clock_that_is_behind_counts_in_the_present_period
+            of_fifty_racing_messages_the_quota_lets_through_as_many_as_it_has
+            traffic_is_added_up_and_read_by_its_key_only
+            racing_additions_of_traffic_lose_nothing
+            old_traffic_is_purged_dimension_by_dimension
             two_hundred_calls_at_once_all_answer
             a_caller_that_goes_away_leaves_the_store_working
             an_aborted_task_leaves_the_store_working

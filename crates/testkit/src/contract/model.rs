@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use whatotp_domain::{
-    Attempted, Delivery, DeliveryError, DeliveryId, DeliveryStatus, LedgerPolicy, LiveSession, NumberLedger, SessionId,
-    SessionStatus, Timestamp,
+    Attempted, Delivery, DeliveryError, DeliveryId, DeliveryStatus, IssueRefused, LiveSession, NumberLedgers,
+    NumberLimits, SessionId, SessionStatus, Timestamp,
 };
 use whatotp_ports::{CancelSession, Issued, NewDelivery, NewSession, Resend, Resent, SessionRecord, Settled};
 
@@ -14,7 +14,7 @@ use crate::fixtures::an_event;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Model {
     pub(super) sessions: HashMap<SessionId, SessionRecord>,
-    pub(super) ledgers: HashMap<usize, NumberLedger>,
+    pub(super) ledgers: HashMap<usize, NumberLedgers>,
     pub(super) deliveries: HashMap<DeliveryId, Sending>,
 }
 
@@ -30,13 +30,12 @@ pub(super) struct Sending {
 
 impl Model {
     pub(super) fn issue(&mut self, place: usize, new: &NewSession, now: Timestamp) -> Issued {
-        let ledger = self.ledgers.entry(place).or_default();
-        if let Err(refused) = ledger.may_send(&new.limits, now) {
-            return Issued::Refused(refused);
-        }
-        ledger.record_send(&new.limits, now);
         let mut record = new.record.clone();
-        record.session.record_send(ledger.next_send_at(&new.limits, now));
+        match self.ledgers.entry(place).or_default().issue(&mut record.session, &new.limits, now) {
+            Ok(_) => {}
+            Err(IssueRefused::Send(refused)) => return Issued::Refused(refused),
+            Err(IssueRefused::Guess(refused)) => return Issued::NoGuesses(refused),
+        }
         let superseded = self.supersede(&record, now);
         self.sessions.insert(record.session.id, record.clone());
         self.add(&new.delivery, None, now);
@@ -58,16 +57,14 @@ impl Model {
         id: SessionId,
         place: usize,
         matched: bool,
-        limits: &LedgerPolicy,
+        limits: &NumberLimits,
         now: Timestamp,
     ) -> Settled {
         let record = self.sessions.get_mut(&id).expect("the model has the session");
         let ledger = self.ledgers.entry(place).or_default();
         let attempted = record.session.attempt(matched, now);
-        match attempted {
-            Attempted::Verified => ledger.record_success(now),
-            Attempted::Wrong { .. } => ledger.record_failure(limits, now),
-            Attempted::Finished(_) => {}
+        if !matches!(attempted, Attempted::Finished(_)) {
+            assert_eq!(ledger.count_guess(&record.session, matched, limits, now), attempted);
         }
         Settled::Done(record.clone(), attempted)
     }
@@ -82,15 +79,28 @@ impl Model {
         if record.session.sends_remaining() == 0 {
             return Resent::NoSendsLeft;
         }
-        if let Err(refused) = ledger.may_send(&resend.limits, now) {
+        if let Err(refused) = ledger.send_again(&mut record.session, &resend.limits, now) {
             return Resent::Refused(refused);
         }
-        ledger.record_send(&resend.limits, now);
-        record.session.record_send(ledger.next_send_at(&resend.limits, now));
         record.delivery = resend.delivery.id;
         let record = record.clone();
         self.add(&resend.delivery, None, now);
         Resent::Stored(record)
+    }
+
+    /// What a withdrawn session leaves to the one whose place it took: that is pending again, as if it had been superseded
+    /// and come back; or was over before, and holds nothing any more.
+    pub(super) fn give_back(&mut self, withdrawn: &SessionRecord, place: usize, limits: &NumberLimits, now: Timestamp) {
+        let Some(ledgers) = self.ledgers.get_mut(&place) else { return };
+        let purpose = &withdrawn.session.purpose;
+        let mut live = ledgers.account.live().iter().filter(|live| live.expires_at > now);
+        let Some(previous) = live.find(|live| live.purpose == *purpose).map(|live| live.session) else { return };
+        ledgers.release(previous);
+        let previous = self.sessions.get_mut(&previous).map(|record| &mut record.session);
+        if let Some(session) = previous.filter(|session| session.status_at(now) == SessionStatus::Pending) {
+            session.supersede(now).expect("it is pending");
+            ledgers.reinstate(session, limits, now);
+        }
     }
 
     pub(super) fn cancel(&mut self, id: SessionId, now: Timestamp) -> Option<CancelSession> {

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use whatotp_domain::{Attempted, LedgerPolicy, SendCap, SendRefused, SessionStatus};
+use whatotp_domain::{Attempted, GuessRefused, LedgerPolicy, NumberLimits, SendCap, SendRefused, SessionStatus};
 use whatotp_ports::{
     Attempt, CancelSession, DeliveryFilter, Issued, NewSession, Prior, Resend, Resent, SessionRecord, Settled,
 };
@@ -9,14 +9,15 @@ use super::Scene;
 use super::scene::{count, race};
 use crate::START;
 use crate::fixtures::{
-    ALICE, DAY, a_claim, a_message, a_number, a_resend, a_session, an_attempt, at, free_to_send, home, index_of,
+    ALICE, DAY, a_claim, a_message, a_number, a_resend, a_session, an_attempt, at, free_to_guess, free_to_send, home,
+    index_of, limited_by,
 };
 
 pub async fn ten_racing_sends_to_one_number_make_one_session(scene: Scene) {
     for (number, purposes) in [(1, ["login"; 10]), (2, ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"])] {
         let to = a_number(number);
         let sessions = purposes.map(|purpose| a_session(&to).purpose(purpose).at(START));
-        let issued = race(sessions.clone().map(|new| try_issue(&scene, new))).await;
+        let issued = race(sessions.iter().cloned().map(|new| try_issue(&scene, new))).await;
 
         let too_soon = Issued::Refused(SendRefused::TooSoon { retry_at: at(30) });
         assert_eq!(count(&issued, |one| matches!(one, Issued::Created { .. })), 1, "{issued:?}");
@@ -109,7 +110,7 @@ pub async fn racing_right_and_wrong_codes_never_overspend(scene: Scene) {
 pub async fn racing_sessions_share_the_guesses_of_their_number(scene: Scene) {
     let mut records = Vec::new();
     for purpose in ["a", "b", "c", "d", "e", "f"] {
-        records.push(scene.issue(a_session(ALICE).limits(&free_to_send()).purpose(purpose).at(START)).await);
+        records.push(scene.issue(a_session(ALICE).limits(&free_to_guess()).purpose(purpose).at(START)).await);
     }
     let calls: Vec<Attempt> = (0..10).flat_map(|_| records.iter().map(|record| an_attempt(record, false))).collect();
     let settled = race(calls.into_iter().map(|attempt| settle(&scene, attempt))).await;
@@ -121,8 +122,8 @@ pub async fn racing_sessions_share_the_guesses_of_their_number(scene: Scene) {
         attempts += usize::from(scene.session(record.session.id).await.session.attempts);
     }
     assert_eq!(attempts, 20);
-    let fresh = scene.issue(a_session(ALICE).limits(&free_to_send()).at(at(1))).await;
-    assert!(matches!(scene.settle(&fresh, true, at(2)).await, Some(Settled::Blocked { .. })));
+    let fresh = scene.issue(a_session(ALICE).limits(&free_to_guess()).at(at(1))).await;
+    assert!(matches!(scene.settle(&fresh, true, at(2)).await, Some(Settled::Blocked(_))));
 }
 
 pub async fn a_right_code_and_a_cancellation_race_for_one_end(scene: Scene) {
@@ -152,7 +153,7 @@ pub async fn racing_changes_of_one_session_lose_none(scene: Scene) {
         let record = scene.issue(a_session(&a_number(round)).limits(&free).at(START)).await;
         let changed = race((0..8).map(|n| {
             let (scene, attempt) = (scene.clone(), an_attempt(&record, false));
-            let resend = Resend { limits: free.clone(), ..a_resend(&record, at(1)) };
+            let resend = Resend { limits: limited_by(&free), ..a_resend(&record, at(1)) };
             async move {
                 if n % 2 == 0 {
                     matches!(settle(&scene, attempt).await, Settled::Done(_, Attempted::Wrong { .. }))
@@ -171,7 +172,8 @@ pub async fn racing_changes_of_one_session_lose_none(scene: Scene) {
 }
 
 pub async fn racing_sends_and_failures_of_one_number_are_all_counted(scene: Scene) {
-    let session = a_session(ALICE).limits(&free_to_send());
+    let unlimited_guesses = NumberLimits { account: free_to_guess(), everybody: None };
+    let session = a_session(ALICE).limited(&unlimited_guesses);
     for round in 0..4 {
         // Five wrong codes and two more sessions at once: neither may overwrite what the other has counted.
         let record = scene.issue(session.clone().purpose(&format!("{round}")).at(START)).await;
@@ -192,11 +194,11 @@ pub async fn racing_sends_and_failures_of_one_number_are_all_counted(scene: Scen
     let last = scene.issue(session.at(at(2))).await;
     assert_eq!(
         scene.settle(&last, true, at(3)).await,
-        Some(Settled::Blocked { until: at(1).plus(DAY) }),
+        Some(Settled::Blocked(GuessRefused::Until { retry_at: at(1).plus(DAY) })),
         "20 failures"
     );
     let fourteen = SendCap { sends: 14, window: DAY };
-    let caps = |cap| LedgerPolicy { caps: vec![cap], ..free_to_send() };
+    let caps = |cap| LedgerPolicy { caps: vec![cap], ..free_to_guess() };
     scene.issue(a_session(ALICE).limits(&caps(fourteen)).at(at(4))).await;
     let refused = scene.refused_issue(a_session(ALICE).limits(&caps(fourteen)).at(at(4))).await;
     assert_eq!(refused, SendRefused::Capped { retry_at: START.plus(DAY) }, "13 messages before, and one just now");

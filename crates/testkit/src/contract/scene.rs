@@ -7,9 +7,10 @@ use whatotp_domain::{
     Attempted, Delivery, DeliveryId, DeliveryStatus, LiveSession, SendRefused, SessionId, SessionStatus, Timestamp,
 };
 use whatotp_ports::{
-    AccountStore, ApiKeyStore, Claim, ClaimedDelivery, DeliveryRecord, DeliveryStore, Enqueued, EventStore,
-    IdempotencyStore, Issued, Lease, NewDelivery, NewSession, Prior, Progress, Report, Reported, Resend, Resent,
-    SenderStore, Sent, SessionRecord, SessionStore, Settled, TemplateStore,
+    AccountStore, ApiKeyStore, Claim, ClaimedDelivery, DeliveryRecord, DeliveryStore, DestinationStore, Enqueued,
+    EventStore, IdempotencyStore, Issued, Lease, MasterKeyStore, NewDelivery, NewSession, PersonalDataStore, Prior,
+    Progress, QuotaStore, Report, Reported, Resend, Resent, SenderStore, Sent, SessionRecord, SessionStore, Settled,
+    TemplateStore, TrafficStore,
 };
 
 use crate::fixtures::{LEASE, an_account, an_attempt, home};
@@ -24,6 +25,11 @@ pub trait Store:
     + TemplateStore
     + SenderStore
     + EventStore
+    + DestinationStore
+    + QuotaStore
+    + TrafficStore
+    + MasterKeyStore
+    + PersonalDataStore
     + 'static
 {
 }
@@ -37,6 +43,11 @@ impl<S> Store for S where
         + TemplateStore
         + SenderStore
         + EventStore
+        + DestinationStore
+        + QuotaStore
+        + TrafficStore
+        + MasterKeyStore
+        + PersonalDataStore
         + 'static
 {
 }

@@ -1,12 +1,14 @@
 use std::time::Duration;
 
 use whatotp_domain::{Attempted, DeliveryStatus, LedgerPolicy, OtpPolicy, SendRefused, SessionStatus};
-use whatotp_ports::{DeliveryFilter, DeliveryKind, Resend, Resent};
+use whatotp_ports::{DeliveryFilter, DeliveryKind, LedgerKey, Resend, Resent};
 
 use super::Scene;
 use super::sessions::end_with;
 use crate::START;
-use crate::fixtures::{ALICE, BOB, CODE_LIFE, DAY, a_number, a_resend, a_session, at, free_to_send, home, just_before};
+use crate::fixtures::{
+    ALICE, BOB, CODE_LIFE, DAY, a_number, a_resend, a_session, at, free_to_send, home, just_before, limited_by,
+};
 
 /// SECURITY.md F1.
 pub async fn the_cooldown_doubles_and_its_edges_are_exact(scene: Scene) {
@@ -110,7 +112,7 @@ pub async fn a_session_has_as_many_messages_as_it_was_issued_with(scene: Scene) 
     let policy = OtpPolicy { sends_max: 3, ..OtpPolicy::default() };
     let free = free_to_send();
     let record = scene.issue(a_session(ALICE).policy(policy).limits(&free).at(at(0))).await;
-    let resend = |second| Resend { limits: free.clone(), ..a_resend(&record, at(second)) };
+    let resend = |second| Resend { limits: limited_by(&free), ..a_resend(&record, at(second)) };
     scene.resend(resend(1)).await;
     let last = scene.resend(resend(2)).await;
     assert_eq!(last.session.sends_remaining(), 0);
@@ -151,15 +153,23 @@ pub async fn a_ledger_is_purged_when_nothing_in_it_matters_any_more(scene: Scene
     let limits = LedgerPolicy::default();
     let record = scene.issue(a_session(ALICE).at(at(0))).await;
     scene.issue(a_session(BOB).at(at(60))).await;
-    assert_eq!(scene.attempt(&record, false, at(120)).await, Attempted::Wrong { left: 4 });
+    scene.verify(&record, at(120)).await;
+    let again = scene.issue(a_session(ALICE).at(at(150))).await;
+    assert_eq!(scene.attempt(&again, false, at(180)).await, Attempted::Wrong { left: 4 });
     let purge = |now, limit| scene.store.purge_ledgers(&limits, now, limit);
 
     assert_eq!(purge(at(300), 10).await.unwrap(), 0);
     assert_eq!(purge(at(60).plus(DAY).minus(Duration::from_secs(1)), 10).await.unwrap(), 0);
-    assert_eq!(purge(at(61).plus(DAY), 10).await.unwrap(), 1, "BOB's; ALICE has failed a minute later");
-    assert_eq!(purge(at(121).plus(DAY), 10).await.unwrap(), 1);
-    assert_eq!(purge(at(121).plus(DAY), 10).await.unwrap(), 0);
-    scene.issue(a_session(ALICE).at(at(121).plus(DAY))).await;
+    assert_eq!(purge(at(61).plus(DAY), 10).await.unwrap(), 2, "BOB's, here and over all accounts");
+    assert_eq!(purge(at(181).plus(DAY), 10).await.unwrap(), 1, "ALICE's over all accounts");
+    assert_eq!(purge(at(181).plus(DAY * 3650), 10).await.unwrap(), 0, "a row of wrong codes is kept until a right one");
+    let ledger = scene.store.find_ledger(&LedgerKey::of(home(), record.number)).await.unwrap().expect("it is there");
+    assert_eq!(ledger.guesses().in_a_row(), 1);
+
+    let later = at(181).plus(DAY * 3650);
+    let last = scene.issue(a_session(ALICE).at(later)).await;
+    scene.verify(&last, later).await;
+    assert_eq!(purge(later.plus(DAY + Duration::from_secs(1)), 10).await.unwrap(), 2);
 }
 
 pub async fn a_purge_of_ledgers_forgets_no_limit_and_takes_no_more_than_asked(scene: Scene) {
@@ -169,8 +179,9 @@ pub async fn a_purge_of_ledgers_forgets_no_limit_and_takes_no_more_than_asked(sc
     }
     scene.issue(a_session(ALICE).at(at(100).plus(DAY))).await;
     let now = at(120).plus(DAY);
-    for purged in [2, 2, 1, 0] {
-        assert_eq!(scene.store.purge_ledgers(&limits, now, 2).await.unwrap(), purged);
+    // Two for each number: one is over all accounts.
+    for purged in [3, 3, 3, 1, 0] {
+        assert_eq!(scene.store.purge_ledgers(&limits, now, 3).await.unwrap(), purged);
     }
     let refused = scene.refused_issue(a_session(ALICE).at(now)).await;
     assert_eq!(refused, SendRefused::TooSoon { retry_at: at(130).plus(DAY) });

@@ -5,7 +5,7 @@ use super::Scene;
 use crate::START;
 use crate::fixtures::{
     ALICE, BOB, CODE_LIFE, a_number, a_resend, a_session, a_withdrawal, an_attempt, at, free_to_send, home,
-    just_before, other_account, other_mode,
+    just_before, limited_by, other_account, other_mode,
 };
 
 pub async fn an_issued_session_is_found_with_everything_in_it(scene: Scene) {
@@ -175,7 +175,7 @@ pub async fn failing_ends_a_pending_session_and_no_other(scene: Scene) {
         assert_eq!(scene.session(record.session.id).await, before);
     }
     let sent_twice = scene.issue(a_session(&a_number(2)).limits(&free).at(START)).await;
-    let sent_twice = scene.resend(Resend { limits: free.clone(), ..a_resend(&sent_twice, at(1)) }).await;
+    let sent_twice = scene.resend(Resend { limits: limited_by(&free), ..a_resend(&sent_twice, at(1)) }).await;
     scene.store.fail(home(), sent_twice.session.id, at(2)).await.unwrap();
     assert_eq!(scene.session(sent_twice.session.id).await, sent_twice, "its other message may still arrive");
 

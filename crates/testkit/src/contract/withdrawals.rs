@@ -1,11 +1,12 @@
-use whatotp_domain::{Attempted, LedgerPolicy, SendRefused, SessionStatus};
+use whatotp_domain::{Attempted, GuessRefused, LedgerPolicy, SendRefused, SessionStatus};
 use whatotp_ports::{Before, Issued, Resend, SessionRecord, Settled, Withdrawal};
 
 use super::Scene;
 use super::sessions::live;
 use crate::START;
 use crate::fixtures::{
-    ALICE, BOB, DAY, LEASE, a_claim, a_resend, a_session, a_withdrawal, at, free_to_send, home, just_before,
+    ALICE, BOB, DAY, LEASE, a_claim, a_resend, a_session, a_withdrawal, at, free_to_guess, free_to_send, home,
+    just_before, limited_by,
 };
 
 pub async fn a_withdrawn_session_was_never_there(scene: Scene) {
@@ -122,7 +123,7 @@ pub async fn a_session_that_has_moved_on_is_not_withdrawn(scene: Scene) {
 pub async fn a_resend_that_is_not_the_latest_is_not_withdrawn(scene: Scene) {
     let free = free_to_send();
     let record = scene.issue(a_session(ALICE).limits(&free).at(at(0))).await;
-    let resend = |second| Resend { limits: free.clone(), ..a_resend(&record, at(second)) };
+    let resend = |second| Resend { limits: limited_by(&free), ..a_resend(&record, at(second)) };
     let second = scene.resend(resend(1)).await;
     let third = scene.resend(resend(2)).await;
     let before = Before::Delivery { latest: record.delivery, resend_available_at: at(0) };
@@ -151,10 +152,12 @@ pub async fn a_withdrawal_leaves_the_failures_of_the_number(scene: Scene) {
             assert_eq!(scene.attempt(&record, false, at(round * 10 + 1)).await, Attempted::Wrong { left });
         }
     }
+    // As if they had been issued under other limits.
+    let session = session.limits(&free_to_guess());
     let withdrawn = scene.issue(session.at(at(50))).await;
     withdraw_new(&scene, &withdrawn, None, 51).await;
     let fresh = scene.issue(session.at(at(52))).await;
-    let blocked = Settled::Blocked { until: at(1).plus(DAY) };
+    let blocked = Settled::Blocked(GuessRefused::Until { retry_at: at(1).plus(DAY) });
     assert_eq!(scene.settle(&fresh, true, at(53)).await, Some(blocked));
 }
 

@@ -55,3 +55,36 @@ fn the_tag_and_debug_show_the_beginning_only() {
         "{message}"
     );
 }
+
+#[test]
+fn the_key_that_looks_up_is_the_one_the_database_is_bound_to_wherever_it_stands() {
+    let alone = ring(&["a"]);
+    let (scope, number) = (scope(1, Mode::Live), number("+4915112345678"));
+    for order in [["a", "b", "c"], ["b", "a", "c"], ["c", "b", "a"]] {
+        let mut ring = ring(&order);
+        assert!(ring.index_by(alone.index_kid()));
+        assert_eq!(ring.index_kid(), alone.index_kid());
+        assert_eq!(ring.blind_index(scope, &number), alone.blind_index(scope, &number), "{order:?}");
+        assert_eq!(ring.message_index("wamid.1"), alone.message_index("wamid.1"), "{order:?}");
+    }
+    let mut without = ring(&["b", "c"]);
+    assert!(!without.index_by(alone.index_kid()));
+    assert_eq!(without.index_kid(), ring(&["c"]).index_kid(), "and nothing has changed");
+}
+
+#[test]
+fn what_is_counted_is_known_by_another_index_in_each_account_and_dimension() {
+    let ring = ring(&["a"]);
+    let (live, value) = (scope(1, Mode::Live), b"+491511234".as_slice());
+    let indexes = [
+        ring.traffic_index(live, "prefix", value),
+        ring.traffic_index(live, "client_ip", value),
+        ring.traffic_index(live, "prefix", b"+491511235"),
+        ring.traffic_index(scope(2, Mode::Live), "prefix", value),
+        ring.blind_index(live, &number("+4915112345678")).to_hex()[..32].to_owned(),
+    ];
+    assert!(indexes.iter().all(|index| index.len() == 32 && index.bytes().all(|byte| byte.is_ascii_hexdigit())));
+    let distinct: std::collections::HashSet<_> = indexes.iter().collect();
+    assert_eq!(distinct.len(), indexes.len());
+    assert_eq!(self::ring(&["b", "a"]).traffic_index(live, "prefix", value), indexes[0]);
+}

@@ -11,10 +11,11 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use whatotp_domain::{AccountScope, DeliveryId, SessionId};
-use whatotp_ports::{Claim, StoreError, StoreResult};
-use whatotp_vault::{BlindIndex, MessageIndex};
+use whatotp_ports::{Claim, LedgerKey, StoreError, StoreResult};
+use whatotp_vault::MessageIndex;
 
 use crate::failure::Failure;
+use crate::rows::Places;
 
 /// The most operations that share one commit.
 const BATCH: usize = 128;
@@ -25,7 +26,7 @@ const LOOK_AT: usize = 4 * BATCH;
 /// A row that an operation reads and changes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum RowKey {
-    Number(AccountScope, [u8; 32]),
+    Number(LedgerKey),
     Session(AccountScope, SessionId),
     Delivery(AccountScope, DeliveryId),
     Claim(AccountScope, [u8; 32]),
@@ -33,8 +34,9 @@ pub(super) enum RowKey {
 }
 
 impl RowKey {
-    pub(super) const fn number(scope: AccountScope, number: &BlindIndex) -> Self {
-        Self::Number(scope, *number.as_bytes())
+    /// Both ledgers of a number.
+    pub(super) fn number(places: Places) -> impl Iterator<Item = Self> {
+        places.keys().map(Self::Number)
     }
 
     pub(super) fn claim(claim: Option<&Claim>) -> Option<Self> {

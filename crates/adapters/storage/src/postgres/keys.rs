@@ -1,6 +1,6 @@
 use async_trait::async_trait;
-use diesel::ExpressionMethods;
 use diesel::prelude::{OptionalExtension, QueryDsl, SelectableHelper};
+use diesel::{BoolExpressionMethods, ExpressionMethods};
 use diesel_async::RunQueryDsl;
 use whatotp_domain::{AccountId, ApiKey, ApiKeyId, Timestamp};
 use whatotp_ports::{Account, AccountStore, ApiKeyStore, StoreResult};
@@ -94,6 +94,44 @@ impl ApiKeyStore for PostgresStore {
                 }
                 let rows: Vec<ApiKeyRow> = rows.load(connection).await?;
                 rows.into_iter().map(|row| Ok(row.read()?)).collect()
+            })
+        })
+        .await
+    }
+
+    async fn replace_key(
+        &self,
+        old: ApiKeyId,
+        old_ends_at: Timestamp,
+        successor: ApiKey,
+        hash: KeyHash,
+    ) -> StoreResult<bool> {
+        self.write(move |connection| {
+            let row = ApiKeyRow::new(&successor, &hash);
+            Box::pin(async move {
+                let this =
+                    api_keys::table.filter(api_keys::id.eq(old.to_string())).filter(api_keys::revoked_at.is_null());
+                let found = this.clone().select(ApiKeyRow::as_select()).for_update();
+                let found: Option<ApiKeyRow> = found.get_result(connection).await.optional()?;
+                let Some(found) = found.map(ApiKeyRow::read).transpose()? else { return Ok(false) };
+                let end = found.expires_at.map_or(old_ends_at, |end| end.min(old_ends_at));
+                diesel::update(this).set(api_keys::expires_at.eq(end.unix_ms())).execute(connection).await?;
+                diesel::insert_into(api_keys::table).values(row).execute(connection).await?;
+                Ok(true)
+            })
+        })
+        .await
+    }
+
+    async fn note_key_use(&self, id: ApiKeyId, at: Timestamp) -> StoreResult<()> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                let earlier = api_keys::last_used_at.is_null().or(api_keys::last_used_at.lt(at.unix_ms()));
+                diesel::update(api_keys::table.filter(api_keys::id.eq(id.to_string())).filter(earlier))
+                    .set(api_keys::last_used_at.eq(at.unix_ms()))
+                    .execute(connection)
+                    .await?;
+                Ok(())
             })
         })
         .await

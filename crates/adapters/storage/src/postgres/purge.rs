@@ -83,6 +83,17 @@ change!(
      WHERE c.account_id = old.account_id AND c.mode = old.mode AND c.key = old.key"
 );
 
+change!(
+    /// The ids are in the order of their age, and a way ends after it began.
+    OldVariables,
+    "WITH old AS (
+        SELECT account_id, id FROM deliveries
+        WHERE variables IS NOT NULL AND id < $1 AND due_at IS NULL AND coalesce(canceled_at, expired_at, failed_at,
+            delivered_at, read_at, sent_at, accepted_at, unknown_at, queued_at, created_at) < $2
+        ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED)
+     UPDATE deliveries AS d SET variables = NULL FROM old WHERE d.account_id = old.account_id AND d.id = old.id"
+);
+
 /// A key of the ledgers: account, mode and number.
 type Key = (String, String, Vec<u8>);
 
@@ -126,6 +137,19 @@ impl PostgresStore {
 
     pub(super) async fn purge_expired_claims(&self, now: Timestamp, limit: u32) -> StoreResult<u64> {
         self.purge::<OldClaims>(End::Number(now.unix_ms()), limit).await
+    }
+
+    pub(super) async fn wipe_old_variables(&self, ended_before: Timestamp, limit: u32) -> StoreResult<u64> {
+        let end = DeliveryId::earliest_at(ended_before.max(Timestamp::default())).to_string();
+        self.write(move |connection| {
+            let end = end.clone();
+            Box::pin(async move {
+                let arguments = vec![end.as_str().into(), ended_before.unix_ms().into(), i64::from(limit).into()];
+                let wiped = changing::<OldVariables>(arguments).execute(connection).await?;
+                Ok(u64::try_from(wiped).unwrap_or(u64::MAX))
+            })
+        })
+        .await
     }
 
     async fn purge<S: Change>(&self, end: End, limit: u32) -> StoreResult<u64> {

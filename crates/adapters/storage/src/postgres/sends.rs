@@ -3,16 +3,16 @@
 use async_trait::async_trait;
 use diesel::prelude::{Queryable, Selectable};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use whatotp_domain::{LiveSession, SessionId, SessionStatus, Timestamp};
+use whatotp_domain::{IssueRefused, LiveSession, SessionId, SessionStatus, Timestamp};
 use whatotp_ports::{Claim, Issued, NewSession, Resend, Resent, SessionRecord, Subject};
 
 use super::claims::{self, Priors};
 use super::coalescer::{Operation, RowKey};
-use super::ledgers::{self, Ledgers};
+use super::ledgers::Ledgers;
 use super::statement::{change, changing, columns, fetch, fetching};
 use super::{Batched, deliveries, sessions};
 use crate::failure::Failure;
-use crate::rows::{self, After, DeliveryRow, SessionRow};
+use crate::rows::{self, After, DeliveryRow, Places, SessionRow};
 use crate::schema::otp_sessions;
 
 /// A session that is to be issued.
@@ -26,9 +26,8 @@ impl Operation for Issue {
 
     fn rows(&self) -> Vec<RowKey> {
         let session = &self.new.record.session;
-        let number = RowKey::number(session.scope, &self.new.record.number);
-        let rows = [number, RowKey::Session(session.scope, session.id)];
-        rows.into_iter().chain(RowKey::claim(self.new.claim.as_ref())).collect()
+        let rows = RowKey::number(self.places()).chain([RowKey::Session(session.scope, session.id)]);
+        rows.chain(RowKey::claim(self.new.claim.as_ref())).collect()
     }
 }
 
@@ -42,17 +41,18 @@ impl Operation for SendAgain {
     type Answer = Option<Resent>;
 
     fn rows(&self) -> Vec<RowKey> {
-        let Resend { scope, session, delivery, claim, .. } = &self.resend;
-        let rows = [RowKey::number(*scope, &delivery.number), RowKey::Session(*scope, *session)];
-        rows.into_iter().chain(RowKey::claim(claim.as_ref())).collect()
+        let Resend { scope, session, claim, .. } = &self.resend;
+        let rows = RowKey::number(self.places()).chain([RowKey::Session(*scope, *session)]);
+        rows.chain(RowKey::claim(claim.as_ref())).collect()
     }
 }
 
 change!(
     InsertSessions,
     "INSERT INTO otp_sessions (account_id, id, mode, purpose, code_length, kid, recipient, number, metadata, delivery_id,
-        status, attempts, attempts_max, sends, sends_max, created_at, expires_at, resend_available_at, finished_at)
-     SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
+        client_ip, status, attempts, attempts_max, sends, sends_max, created_at, expires_at, resend_available_at,
+        finished_at)
+     SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
 );
 
 fetch!(
@@ -81,8 +81,7 @@ enum Fate {
 #[async_trait]
 impl Batched for Issue {
     async fn run(connection: &mut AsyncPgConnection, batch: &[Self]) -> Result<Vec<Issued>, Failure> {
-        let keys = batch.iter().map(Self::ledger).collect();
-        let mut ledgers = Ledgers::lock(connection, keys).await?;
+        let mut ledgers = Ledgers::lock(connection, batch.iter().map(Self::places)).await?;
         // Under the lock, or another process may do the same work between this look and it.
         let claims = batch.iter().filter_map(|issue| issue.new.claim.as_ref());
         let mut priors = Priors::find(connection, claims.collect()).await?;
@@ -112,26 +111,21 @@ impl Batched for Issue {
 }
 
 impl Issue {
-    fn ledger(&self) -> ledgers::LedgerKey {
-        ledgers::key(self.new.record.session.scope, &self.new.record.number)
+    fn places(&self) -> Places {
+        let NewSession { record, limits, everybody, .. } = &self.new;
+        Places::new(record.session.scope, record.number, limits, *everybody)
     }
 
     fn decide(&self, ledgers: &mut Ledgers) -> Fate {
         let (new, now) = (&self.new, self.now);
-        let mut ledger = ledgers.get(&self.ledger());
-        if let Err(refused) = ledger.may_send(&new.limits, now) {
-            return Fate::Answered(Issued::Refused(refused));
-        }
-        let mut record = SessionRecord { delivery: new.delivery.id, ..new.record.clone() };
-        let session = &mut record.session;
-        let before = ledger.live().to_vec();
-        let next =
-            LiveSession { purpose: session.purpose.clone(), session: session.id, expires_at: session.expires_at };
-        let replaced = ledger.replace_live(next, now);
-        let replaced = before.into_iter().find(|live| Some(live.session) == replaced);
-        ledger.record_send(&new.limits, now);
-        session.record_send(ledger.next_send_at(&new.limits, now));
-        ledgers.set(self.ledger(), ledger);
+        let (places, mut record) = (self.places(), SessionRecord { delivery: new.delivery.id, ..new.record.clone() });
+        let mut number = ledgers.get(&places);
+        let replaced = match number.issue(&mut record.session, &new.limits, now) {
+            Ok(replaced) => replaced,
+            Err(IssueRefused::Send(refused)) => return Fate::Answered(Issued::Refused(refused)),
+            Err(IssueRefused::Guess(refused)) => return Fate::Answered(Issued::NoGuesses(refused)),
+        };
+        ledgers.set(&places, number);
         let delivery = Box::new(DeliveryRow::new(&new.delivery, After::Nothing, now));
         Fate::Created { record: Box::new(record), replaced, delivery }
     }
@@ -173,7 +167,7 @@ async fn insert(connection: &mut AsyncPgConnection, fates: &[Fate]) -> Result<()
         sessions,
         row => row.account_id.as_str(), row.id.as_str(), row.mode.as_str(), row.purpose.as_str(), row.code_length,
         row.kid.as_str(), row.recipient.as_slice(), row.number.as_slice(), row.metadata.as_deref(),
-        row.delivery_id.as_str(), row.status.as_str(), row.attempts, row.attempts_max, row.sends, row.sends_max,
+        row.delivery_id.as_str(), row.client_ip.as_deref(), row.status.as_str(), row.attempts, row.attempts_max, row.sends, row.sends_max,
         row.created_at, row.expires_at, row.resend_available_at, row.finished_at,
     );
     changing::<InsertSessions>(arguments).execute(connection).await?;
@@ -193,7 +187,7 @@ pub(super) async fn store_claims(
 #[async_trait]
 impl Batched for SendAgain {
     async fn run(connection: &mut AsyncPgConnection, batch: &[Self]) -> Result<Vec<Option<Resent>>, Failure> {
-        let mut ledgers = Ledgers::lock(connection, batch.iter().map(Self::ledger).collect()).await?;
+        let mut ledgers = Ledgers::lock(connection, batch.iter().map(Self::places)).await?;
         let keys = batch.iter().map(|again| (again.resend.scope, again.resend.session));
         let found = sessions::lock(connection, keys.collect()).await?;
         let claims = batch.iter().filter_map(|again| again.resend.claim.as_ref());
@@ -223,8 +217,9 @@ impl Batched for SendAgain {
 }
 
 impl SendAgain {
-    fn ledger(&self) -> ledgers::LedgerKey {
-        ledgers::key(self.resend.scope, &self.resend.delivery.number)
+    fn places(&self) -> Places {
+        let Resend { scope, delivery, limits, everybody, .. } = &self.resend;
+        Places::new(*scope, delivery.number, limits, *everybody)
     }
 
     fn decide(&self, mut record: SessionRecord, ledgers: &mut Ledgers) -> Resent {
@@ -236,13 +231,12 @@ impl SendAgain {
         if record.session.sends_remaining() == 0 {
             return Resent::NoSendsLeft;
         }
-        let mut ledger = ledgers.get(&self.ledger());
-        if let Err(refused) = ledger.may_send(&resend.limits, now) {
+        let places = self.places();
+        let mut number = ledgers.get(&places);
+        if let Err(refused) = number.send_again(&mut record.session, &resend.limits, now) {
             return Resent::Refused(refused);
         }
-        ledger.record_send(&resend.limits, now);
-        record.session.record_send(ledger.next_send_at(&resend.limits, now));
-        ledgers.set(self.ledger(), ledger);
+        ledgers.set(&places, number);
         record.delivery = resend.delivery.id;
         Resent::Stored(record)
     }

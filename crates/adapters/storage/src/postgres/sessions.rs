@@ -4,16 +4,18 @@ use async_trait::async_trait;
 use diesel::ExpressionMethods;
 use diesel::prelude::{OptionalExtension, QueryDsl, SelectableHelper};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use whatotp_domain::{AccountScope, Delivery, DeliveryId, LedgerPolicy, SessionId, SessionStatus, Timestamp};
+use whatotp_domain::{
+    AccountScope, Delivery, DeliveryId, LedgerPolicy, NumberLedger, SessionId, SessionStatus, Timestamp,
+};
 use whatotp_ports::{
-    Attempt, CancelSession, Claim, Issued, NewDelivery, NewSession, Resend, Resent, Sent, SessionRecord, SessionStore,
-    Settled, StoreResult, Subject, Withdrawal,
+    Attempt, CancelSession, Claim, Issued, LedgerKey, NewDelivery, NewSession, Resend, Resent, Sent, SessionRecord,
+    SessionStore, Settled, StoreResult, Subject, Withdrawal,
 };
 
 use super::sends::{Issue, SendAgain};
 use super::settle::Settle;
 use super::statement::{change, changing, columns, fetch, fetching};
-use super::{PostgresStore, claims, deliveries, withdraw};
+use super::{PostgresStore, claims, deliveries, ledgers, withdraw};
 use crate::failure::Failure;
 use crate::rows::{After, DeliveryRow, ScopeColumns, SessionRow};
 use crate::schema::otp_sessions::dsl;
@@ -109,6 +111,16 @@ impl SessionStore for PostgresStore {
 
     async fn purge_sessions(&self, created_before: Timestamp, limit: u32) -> StoreResult<u64> {
         self.purge_old_sessions(created_before, limit).await
+    }
+
+    async fn find_ledger(&self, key: &LedgerKey) -> StoreResult<Option<NumberLedger>> {
+        let key = *key;
+        self.read(move |connection| Box::pin(async move { ledgers::find(connection, &key).await })).await
+    }
+
+    async fn forgive(&self, key: &LedgerKey) -> StoreResult<bool> {
+        let key = *key;
+        self.write(move |connection| Box::pin(async move { ledgers::forgive(connection, &key).await })).await
     }
 
     async fn purge_ledgers(&self, limits: &LedgerPolicy, now: Timestamp, limit: u32) -> StoreResult<u64> {

@@ -8,12 +8,12 @@ use whatotp_ports::{Attempt, SessionRecord, Settled, Subject};
 use super::Batched;
 use super::claims::Priors;
 use super::coalescer::{Operation, RowKey};
-use super::ledgers::{self, Ledgers};
+use super::ledgers::Ledgers;
 use super::sends::store_claims;
 use super::sessions::{self, SessionKey};
 use super::statement::{columns, fetch, fetching};
 use crate::failure::Failure;
-use crate::rows::{ScopeColumns, SessionRow};
+use crate::rows::{Places, ScopeColumns, SessionRow};
 
 /// A code that was given to a session, compared already.
 pub(super) struct Settle {
@@ -25,9 +25,9 @@ impl Operation for Settle {
     type Answer = Option<Settled>;
 
     fn rows(&self) -> Vec<RowKey> {
-        let Attempt { scope, session, number, claim, .. } = &self.attempt;
-        let rows = [RowKey::number(*scope, number), RowKey::Session(*scope, *session)];
-        rows.into_iter().chain(RowKey::claim(claim.as_ref())).collect()
+        let Attempt { scope, session, claim, .. } = &self.attempt;
+        let rows = RowKey::number(self.places()).chain([RowKey::Session(*scope, *session)]);
+        rows.chain(RowKey::claim(claim.as_ref())).collect()
     }
 }
 
@@ -51,16 +51,17 @@ fetch!(
 #[async_trait]
 impl Batched for Settle {
     async fn run(connection: &mut AsyncPgConnection, batch: &[Self]) -> Result<Vec<Option<Settled>>, Failure> {
-        let mut ledgers = Ledgers::lock(connection, batch.iter().map(Self::ledger).collect()).await?;
+        let mut ledgers = Ledgers::lock(connection, batch.iter().map(Self::places)).await?;
         // Under the lock, or another process may do the same work between this look and it.
         let claims = batch.iter().filter_map(|settle| settle.attempt.claim.as_ref());
         let mut priors = Priors::find(connection, claims.collect()).await?;
         let mut answers: Vec<Option<Settled>> = Vec::with_capacity(batch.len());
-        for Self { attempt, now } in batch {
+        for settle in batch {
+            let Self { attempt, now } = settle;
             let prior = priors.of(attempt.claim.as_ref(), *now)?.map(Settled::Replay);
             let blocked = || {
-                let ledger = ledgers.get(&ledgers::key(attempt.scope, &attempt.number));
-                ledger.verify_blocked_until(&attempt.limits, *now).map(|until| Settled::Blocked { until })
+                let number = ledgers.get(&settle.places());
+                number.may_guess(&attempt.limits, attempt.length, *now).err().map(Settled::Blocked)
             };
             answers.push(prior.or_else(blocked));
         }
@@ -96,21 +97,17 @@ impl Settle {
         (self.attempt.scope, self.attempt.session)
     }
 
-    fn ledger(&self) -> ledgers::LedgerKey {
-        ledgers::key(self.attempt.scope, &self.attempt.number)
+    fn places(&self) -> Places {
+        let Attempt { scope, number, limits, everybody, .. } = &self.attempt;
+        Places::new(*scope, *number, limits, *everybody)
     }
 
-    /// Counts an attempt that was charged in its number's ledger.
+    /// Counts an attempt that was charged in its number's ledgers.
     fn count(&self, record: &SessionRecord, ledgers: &mut Ledgers) -> Attempted {
-        let mut ledger = ledgers.get(&self.ledger());
-        let attempted = if self.attempt.matched {
-            ledger.record_success(self.now);
-            Attempted::Verified
-        } else {
-            ledger.record_failure(&self.attempt.limits, self.now);
-            Attempted::Wrong { left: record.session.attempts_remaining() }
-        };
-        ledgers.set(self.ledger(), ledger);
+        let places = self.places();
+        let mut number = ledgers.get(&places);
+        let attempted = number.count_guess(&record.session, self.attempt.matched, &self.attempt.limits, self.now);
+        ledgers.set(&places, number);
         attempted
     }
 }

@@ -1,13 +1,13 @@
 use diesel::ExpressionMethods;
 use diesel::prelude::QueryDsl;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use whatotp_domain::{LiveSession, NumberLedger, SessionStatus, Timestamp};
+use whatotp_domain::{LiveSession, NumberLedgers, NumberLimits, SessionStatus, Timestamp};
 use whatotp_ports::{Before, SessionRecord, Withdrawal};
 
-use super::ledgers::{self, Ledgers};
+use super::ledgers::Ledgers;
 use super::{claims, deliveries, sessions};
 use crate::failure::Failure;
-use crate::rows::ScopeColumns;
+use crate::rows::{Places, ScopeColumns, SessionRow};
 use crate::schema::otp_sessions::dsl;
 
 pub(super) async fn withdraw(
@@ -15,12 +15,12 @@ pub(super) async fn withdraw(
     withdrawal: &Withdrawal,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let Withdrawal { scope, session, delivery, before, claim } = withdrawal;
+    let Withdrawal { scope, session, delivery, before, limits, everybody, claim } = withdrawal;
     let key = (*scope, *session);
     // A session's number never changes; the ledger has to be locked before the session.
     let Some(record) = sessions::find(connection, key).await? else { return Ok(()) };
-    let ledger_key = ledgers::key(*scope, &record.number);
-    let mut ledgers = Ledgers::lock(connection, vec![ledger_key]).await?;
+    let places = Places::new(*scope, record.number, limits, *everybody);
+    let mut ledgers = Ledgers::lock(connection, [places].into_iter()).await?;
     let Some(record) = sessions::lock(connection, vec![key]).await?.remove(&key) else { return Ok(()) };
     let Some(sent) = deliveries::lock_row(connection, *scope, *delivery).await? else { return Ok(()) };
     let unchanged = record.session.status_at(now) == SessionStatus::Pending
@@ -30,11 +30,12 @@ pub(super) async fn withdraw(
     if !unchanged || !sent.is_untouched() {
         return Ok(());
     }
-    let mut ledger = ledgers.get(&ledger_key);
+    let mut number = ledgers.get(&places);
     match before {
         Before::NoSession(previous) => {
             delete(connection, &record).await?;
-            restore(connection, &record, previous.as_ref(), &mut ledger, now).await?;
+            number.release(*session);
+            restore(connection, (&record, previous.as_ref()), &mut number, limits, now).await?;
         }
         Before::Delivery { latest, resend_available_at } => {
             let mut record = record.clone();
@@ -46,9 +47,9 @@ pub(super) async fn withdraw(
     }
     // A message is counted when it is stored, which is when it was queued.
     if let Some(counted_at) = sent.way.queued_at {
-        ledger.refund_send(Timestamp::from_unix_ms(counted_at));
+        number.refund_send(Timestamp::from_unix_ms(counted_at));
     }
-    ledgers.set(ledger_key, ledger);
+    ledgers.set(&places, number);
     ledgers.save(connection).await?;
     deliveries::delete(connection, *scope, *delivery).await?;
     claims::forget(connection, claim.as_ref()).await
@@ -65,22 +66,29 @@ async fn delete(connection: &mut AsyncPgConnection, record: &SessionRecord) -> R
 /// Opens the session again whose place the withdrawn one took, unless its time is over.
 async fn restore(
     connection: &mut AsyncPgConnection,
-    withdrawn: &SessionRecord,
-    previous: Option<&LiveSession>,
-    ledger: &mut NumberLedger,
+    (withdrawn, previous): (&SessionRecord, Option<&LiveSession>),
+    number: &mut NumberLedgers,
+    limits: &NumberLimits,
     now: Timestamp,
 ) -> Result<(), Failure> {
     let previous = previous.filter(|live| live.expires_at > now);
-    let was_live = ledger.restore_live(withdrawn.session.id, previous.cloned());
+    let was_live = number.account.restore_live(withdrawn.session.id, previous.cloned());
     let Some(previous) = previous.filter(|_| was_live) else { return Ok(()) };
-    let ScopeColumns { account, mode } = withdrawn.session.scope.into();
-    let id = previous.session.to_string();
+    let key = (withdrawn.session.scope, previous.session);
+    let Some(mut record) = sessions::lock(connection, vec![key]).await?.remove(&key) else { return Ok(()) };
+    let superseded = record.session.status == SessionStatus::Superseded;
+    if !superseded || !number.reinstate(&mut record.session, limits, now) {
+        return Ok(());
+    }
+    let row = SessionRow::new(&record);
     diesel::update(dsl::otp_sessions)
-        .filter(dsl::account_id.eq(&account))
-        .filter(dsl::id.eq(&id))
-        .filter(dsl::mode.eq(mode))
-        .filter(dsl::status.eq(SessionStatus::Superseded.as_str()))
-        .set((dsl::status.eq(SessionStatus::Pending.as_str()), dsl::finished_at.eq(None::<i64>)))
+        .filter(dsl::account_id.eq(&row.account_id))
+        .filter(dsl::id.eq(&row.id))
+        .set((
+            dsl::status.eq(&row.status),
+            dsl::finished_at.eq(row.finished_at),
+            dsl::attempts_max.eq(row.attempts_max),
+        ))
         .execute(connection)
         .await?;
     Ok(())

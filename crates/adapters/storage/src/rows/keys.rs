@@ -42,6 +42,7 @@ pub(crate) struct ApiKeyRow {
     pub(crate) created_at: i64,
     pub(crate) expires_at: Option<i64>,
     pub(crate) revoked_at: Option<i64>,
+    pub(crate) last_used_at: Option<i64>,
 }
 
 impl ApiKeyRow {
@@ -60,6 +61,7 @@ impl ApiKeyRow {
             created_at: key.created_at.unix_ms(),
             expires_at: unix_ms(key.expires_at),
             revoked_at: unix_ms(key.revoked_at),
+            last_used_at: unix_ms(key.last_used_at),
         }
     }
 
@@ -74,6 +76,7 @@ impl ApiKeyRow {
             created_at: Timestamp::from_unix_ms(self.created_at),
             expires_at: moment(self.expires_at),
             revoked_at: moment(self.revoked_at),
+            last_used_at: moment(self.last_used_at),
         })
     }
 }

@@ -19,6 +19,7 @@ pub(crate) struct SessionRow {
     pub(crate) number: Vec<u8>,
     pub(crate) metadata: Option<Vec<u8>>,
     pub(crate) delivery_id: String,
+    pub(crate) client_ip: Option<String>,
     pub(crate) status: String,
     pub(crate) attempts: i32,
     pub(crate) attempts_max: i32,
@@ -45,6 +46,7 @@ impl SessionRow {
             number: record.number.as_bytes().to_vec(),
             metadata: record.metadata.as_ref().map(|sealed| sealed.as_bytes().to_vec()),
             delivery_id: record.delivery.to_string(),
+            client_ip: record.client_ip.clone(),
             status: session.status.as_str().to_owned(),
             attempts: session.attempts.into(),
             attempts_max: session.attempts_max.into(),
@@ -80,6 +82,7 @@ impl SessionRow {
             number: BlindIndex::from_bytes(hash(&self.number, "otp_sessions.number")?),
             metadata: self.metadata.map(Sealed::from_bytes),
             delivery: DeliveryId::parse(&self.delivery_id).in_column("otp_sessions.delivery_id")?,
+            client_ip: self.client_ip,
         })
     }
 }

@@ -78,6 +78,37 @@ impl ApiKeyStore for SqliteStore {
         .await
     }
 
+    async fn replace_key(
+        &self,
+        old: ApiKeyId,
+        old_ends_at: Timestamp,
+        successor: ApiKey,
+        hash: KeyHash,
+    ) -> StoreResult<bool> {
+        self.write(move |connection| {
+            let this = api_keys::table.filter(api_keys::id.eq(old.to_string())).filter(api_keys::revoked_at.is_null());
+            let Some(found) = one(this.clone().select(ApiKeyRow::as_select()).get_result(connection))? else {
+                return Ok(false);
+            };
+            let end = found.expires_at.map_or(old_ends_at, |end| end.min(old_ends_at));
+            diesel::update(this).set(api_keys::expires_at.eq(end.unix_ms())).execute(connection)?;
+            diesel::insert_into(api_keys::table).values(ApiKeyRow::new(&successor, &hash)).execute(connection)?;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn note_key_use(&self, id: ApiKeyId, at: Timestamp) -> StoreResult<()> {
+        self.write(move |connection| {
+            let earlier = api_keys::last_used_at.is_null().or(api_keys::last_used_at.lt(at.unix_ms()));
+            diesel::update(api_keys::table.filter(api_keys::id.eq(id.to_string())).filter(earlier))
+                .set(api_keys::last_used_at.eq(at.unix_ms()))
+                .execute(connection)?;
+            Ok(())
+        })
+        .await
+    }
+
     async fn revoke_key(&self, id: ApiKeyId, now: Timestamp) -> StoreResult<Option<ApiKey>> {
         self.write(move |connection| {
             let this = api_keys::table.filter(api_keys::id.eq(id.to_string()));

@@ -2,11 +2,11 @@
 
 use diesel::dsl::auto_type;
 use diesel::prelude::*;
-use whatotp_domain::{AccountScope, NumberLedger};
-use whatotp_vault::BlindIndex;
+use whatotp_domain::{NumberLedger, NumberLedgers};
+use whatotp_ports::LedgerKey;
 
 use crate::failure::Failure;
-use crate::rows::{LedgerRow, ScopeColumns};
+use crate::rows::{LedgerRow, Places, ledger_place};
 use crate::schema::number_ledgers::dsl;
 
 /// The ledger of one number.
@@ -15,28 +15,44 @@ pub(super) fn this<'a>(account: &'a str, mode: &'a str, number: &'a [u8]) -> _ {
     dsl::account_id.eq(account).and(dsl::mode.eq(mode)).and(dsl::number.eq(number))
 }
 
-/// A number that has none yet has an empty one.
-pub(super) fn load(
-    connection: &mut SqliteConnection,
-    scope: AccountScope,
-    number: &BlindIndex,
-) -> Result<NumberLedger, Failure> {
-    let ScopeColumns { account, mode } = scope.into();
+/// Both ledgers of a number. One that it has not yet is empty.
+pub(super) fn load(connection: &mut SqliteConnection, places: &Places) -> Result<NumberLedgers, Failure> {
+    let everybody = places.everybody.map(|key| find(connection, &key)).transpose()?.flatten();
+    let account = find(connection, &places.account)?;
+    Ok(NumberLedgers { account: account.unwrap_or_default(), everybody: everybody.unwrap_or_default() })
+}
+
+/// What is counted of a number in one place, if anything is.
+pub(super) fn find(connection: &mut SqliteConnection, key: &LedgerKey) -> Result<Option<NumberLedger>, Failure> {
+    let (account, mode) = ledger_place(key);
     let row = dsl::number_ledgers
-        .filter(this(&account, mode, number.as_bytes()))
+        .filter(this(&account, mode, key.number.as_bytes()))
         .select(LedgerRow::as_select())
         .get_result(connection)
         .optional()?;
-    Ok(row.map_or_else(|| Ok(NumberLedger::default()), |row| row.read())?)
+    Ok(row.map(|row| row.read()).transpose()?)
 }
 
-pub(super) fn save(
-    connection: &mut SqliteConnection,
-    scope: AccountScope,
-    number: &BlindIndex,
-    ledger: &NumberLedger,
-) -> Result<(), Failure> {
-    let row = LedgerRow::new(scope, number, ledger);
-    diesel::replace_into(dsl::number_ledgers).values(&row).execute(connection)?;
+pub(super) fn save(connection: &mut SqliteConnection, places: &Places, ledgers: &NumberLedgers) -> Result<(), Failure> {
+    if let Some(everybody) = &places.everybody {
+        put(connection, everybody, &ledgers.everybody)?;
+    }
+    put(connection, &places.account, &ledgers.account)
+}
+
+fn put(connection: &mut SqliteConnection, key: &LedgerKey, ledger: &NumberLedger) -> Result<(), Failure> {
+    diesel::replace_into(dsl::number_ledgers).values(&LedgerRow::new(key, ledger)).execute(connection)?;
     Ok(())
+}
+
+/// Forgives a number its wrong codes. Returns whether there were any.
+pub(super) fn forgive(connection: &mut SqliteConnection, key: &LedgerKey) -> Result<bool, Failure> {
+    let Some(before) = find(connection, key)? else { return Ok(false) };
+    let mut after = before.clone();
+    after.guesses_mut().forgive();
+    let was_any = after != before;
+    if was_any {
+        put(connection, key, &after)?;
+    }
+    Ok(was_any)
 }

@@ -2,19 +2,24 @@
 
 mod connection;
 mod deliveries;
+mod destinations;
 mod events;
 mod idempotency;
 mod keys;
 mod ledgers;
 mod listing;
 mod lock;
+mod master_keys;
 mod migrations;
+mod personal_data;
 mod provider_messages;
 mod purge;
+mod quotas;
 mod reports;
 mod senders;
 mod sessions;
 mod templates;
+mod traffic;
 mod update;
 mod worker;
 

@@ -86,6 +86,23 @@ static EVENTS: Dated = Dated {
     delete_old: "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id < ? ORDER BY id LIMIT ?)",
 };
 
+/// The ids are in the order of their age, and a way ends after it began.
+const OLD_VARIABLES: &str = "SELECT account_id, id FROM deliveries
+    WHERE variables IS NOT NULL AND id < ? AND due_at IS NULL AND coalesce(canceled_at, expired_at, failed_at,
+        delivered_at, read_at, sent_at, accepted_at, unknown_at, queued_at, created_at) < ?
+    ORDER BY id LIMIT ?";
+
+const WIPE_VARIABLES: &str = "UPDATE deliveries SET variables = NULL
+    WHERE account_id = ? AND id = ? AND variables IS NOT NULL AND due_at IS NULL";
+
+#[derive(QueryableByName)]
+struct Message {
+    #[diesel(sql_type = Text)]
+    account_id: String,
+    #[diesel(sql_type = Text)]
+    id: String,
+}
+
 #[derive(QueryableByName)]
 struct Any {
     #[diesel(sql_type = Bool)]
@@ -120,6 +137,29 @@ impl SqliteStore {
     pub(super) async fn purge_old_events(&self, created_before: Timestamp, limit: u32) -> StoreResult<u64> {
         let end = EventId::earliest_at(created_before.max(Timestamp::default()));
         self.purge_dated::<Text, _>(&EVENTS, end.to_string(), limit).await
+    }
+
+    pub(super) async fn wipe_old_variables(&self, ended_before: Timestamp, limit: u32) -> StoreResult<u64> {
+        let end = DeliveryId::earliest_at(ended_before.max(Timestamp::default())).to_string();
+        let look = move |connection: &mut SqliteConnection| {
+            let old = diesel::sql_query(OLD_VARIABLES).bind::<Text, _>(&end);
+            let old = old.bind::<BigInt, _>(ended_before.unix_ms()).bind::<BigInt, _>(i64::from(limit));
+            Ok(old.load::<Message>(connection)?)
+        };
+        let old = self.scan(look).await?;
+        if old.is_empty() {
+            return Ok(0);
+        }
+        self.write(move |connection| {
+            let mut wiped = 0;
+            for Message { account_id, id } in &old {
+                // Nothing brings a message back that needs nobody any more.
+                let wipe = diesel::sql_query(WIPE_VARIABLES).bind::<Text, _>(account_id).bind::<Text, _>(id);
+                wiped += count(wipe.execute(connection)?);
+            }
+            Ok(wiped)
+        })
+        .await
     }
 
     async fn purge_dated<S, T>(&self, table: &'static Dated, end: T, limit: u32) -> StoreResult<u64>

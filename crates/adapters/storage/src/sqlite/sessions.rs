@@ -7,14 +7,14 @@ mod withdraw;
 use async_trait::async_trait;
 use diesel::dsl::auto_type;
 use diesel::prelude::*;
-use whatotp_domain::{AccountScope, DeliveryId, LedgerPolicy, SessionId, SessionStatus, Timestamp};
+use whatotp_domain::{AccountScope, DeliveryId, LedgerPolicy, NumberLedger, SessionId, SessionStatus, Timestamp};
 use whatotp_ports::{
-    Attempt, CancelSession, Claim, Issued, NewDelivery, NewSession, Resend, Resent, Sent, SessionRecord, SessionStore,
-    Settled, StoreResult, Subject, Withdrawal,
+    Attempt, CancelSession, Claim, Issued, LedgerKey, NewDelivery, NewSession, Resend, Resent, Sent, SessionRecord,
+    SessionStore, Settled, StoreResult, Subject, Withdrawal,
 };
 
 use super::update::update;
-use super::{SqliteStore, deliveries, idempotency};
+use super::{SqliteStore, deliveries, idempotency, ledgers};
 use crate::failure::Failure;
 use crate::rows::{ScopeColumns, SessionRow};
 use crate::schema::otp_sessions::dsl;
@@ -81,6 +81,16 @@ impl SessionStore for SqliteStore {
 
     async fn purge_sessions(&self, created_before: Timestamp, limit: u32) -> StoreResult<u64> {
         self.purge_old_sessions(created_before, limit).await
+    }
+
+    async fn find_ledger(&self, key: &LedgerKey) -> StoreResult<Option<NumberLedger>> {
+        let key = *key;
+        self.read(move |connection| ledgers::find(connection, &key)).await
+    }
+
+    async fn forgive(&self, key: &LedgerKey) -> StoreResult<bool> {
+        let key = *key;
+        self.write(move |connection| ledgers::forgive(connection, &key)).await
     }
 
     async fn purge_ledgers(&self, limits: &LedgerPolicy, now: Timestamp, limit: u32) -> StoreResult<u64> {

@@ -16,8 +16,8 @@ use whatotp_ports::{
 use whatotp_testkit::START;
 use whatotp_testkit::fixtures::{
     ALICE, BOB, DAY, LEASE, a_claim, a_fallback, a_log_event, a_message, a_report, a_resend, a_sender, a_session,
-    a_template, a_withdrawal, an_acceptance, an_account, an_api_key, an_attempt, at, free_to_send, home, message_of,
-    naming, sealed, sender_id,
+    a_template, a_withdrawal, an_acceptance, an_account, an_api_key, an_attempt, at, free_to_send, home, limited_by,
+    message_of, naming, sealed, sender_id,
 };
 
 use super::*;
@@ -76,7 +76,11 @@ async fn hot_path(store: &SqliteStore, round: u64) {
     let claim = |name: &str| a_claim(&key(name), at(second));
     issue(store, ALICE, &key("first"), second).await;
     let record = issue(store, ALICE, &key("second"), second + 1).await;
-    let resend = Resend { limits: free_to_send(), claim: Some(claim("resend")), ..a_resend(&record, at(second + 2)) };
+    let resend = Resend {
+        limits: limited_by(&free_to_send()),
+        claim: Some(claim("resend")),
+        ..a_resend(&record, at(second + 2))
+    };
     store.resend(resend, at(second + 2)).await.unwrap().unwrap();
     for matched in [false, true, true] {
         let claim = claim(&format!("verify {matched}"));
@@ -232,7 +236,7 @@ async fn every_table_is_strict() {
     });
     let tables: Vec<(String, i64)> = tables.await.unwrap();
     let ours = tables.iter().filter(|(name, _)| !name.starts_with("sqlite_") && !name.starts_with("__diesel"));
-    assert_eq!(ours.clone().count(), 13, "{tables:?}");
+    assert_eq!(ours.clone().count(), 18, "{tables:?}");
     for (name, strict) in ours {
         assert_eq!(*strict, 1, "{name}");
     }
@@ -347,7 +351,7 @@ async fn canceling_a_session_reaches_its_earlier_deliveries() {
     let Issued::Created { record, .. } = store.issue(session, at(0)).await.unwrap() else { panic!("not issued") };
     let mut deliveries = vec![record.delivery];
     for second in 1..4 {
-        let mut resend = Resend { limits: free_to_send(), ..a_resend(&record, at(second)) };
+        let mut resend = Resend { limits: limited_by(&free_to_send()), ..a_resend(&record, at(second)) };
         resend.delivery.leased_for = None;
         deliveries.push(resend.delivery.id);
         store.resend(resend, at(second)).await.unwrap().unwrap();

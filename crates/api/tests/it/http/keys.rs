@@ -1,8 +1,11 @@
 //! Who gets in, and what he may do.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::json;
-use whatotp_domain::{Mode, Scope};
+use whatotp_domain::{Mode, Scope, ScopeSet};
+use whatotp_ports::Clock as _;
 
 use crate::support::{Answer, Client, MAGIC, NO_LIMITS, Operation, TestApp, operations, order_update};
 
@@ -98,9 +101,9 @@ async fn what_is_no_key_is_refused() {
 #[tokio::test]
 async fn a_key_works_until_the_moment_it_expires() {
     let app = TestApp::start().await;
-    let expires_at = whatotp_testkit::START.plus(std::time::Duration::from_secs(60));
+    let expires_at = whatotp_testkit::START.plus(Duration::from_secs(60));
     let (client, _) = app.key_with(Mode::Test, |key| key.expires_at = Some(expires_at)).await;
-    app.clock.advance(std::time::Duration::from_millis(59_999));
+    app.clock.advance(Duration::from_millis(59_999));
     client.get("/v1/templates").await.success(200);
     app.tick();
     let refused = client.get("/v1/templates").await;
@@ -116,6 +119,57 @@ async fn a_revoked_key_is_refused_at_once() {
     app.app.revoke_key(key.id).await.unwrap().unwrap();
     assert_eq!(client.get("/v1/templates").await.problem(401, "invalid_api_key"), json!({}));
     app.api.get("/v1/templates").await.success(200);
+}
+
+#[tokio::test]
+async fn a_key_and_its_successor_work_side_by_side_until_the_overlap_ends() {
+    let app = TestApp::start().await;
+    let (client, key) = app.key_with(Mode::Test, |key| key.scopes = ScopeSet::new([Scope::Read])).await;
+    let minute = Duration::from_secs(60);
+    let (successor, secret, ends_at) = app.app.rotate_key(key.id, minute).await.unwrap().unwrap();
+    assert_eq!(ends_at, key.created_at.plus(minute));
+    assert_eq!((successor.scope, &successor.name, &successor.scopes), (key.scope, &key.name, &key.scopes));
+    let new = app.api.with_key(secret.expose());
+    app.clock.advance(Duration::from_millis(59_999));
+    for client in [&client, &new] {
+        client.get("/v1/templates").await.success(200);
+    }
+    app.tick();
+    assert_eq!(client.get("/v1/templates").await.problem(401, "expired_api_key"), json!({}));
+    new.get("/v1/templates").await.success(200);
+    assert!(app.app.rotate_key(key.id, minute).await.unwrap().is_none(), "it is over");
+}
+
+#[tokio::test]
+async fn a_key_that_lives_for_a_day_is_followed_by_one_that_does() {
+    let app = TestApp::start().await;
+    let day = Duration::from_secs(86_400);
+    let expires_at = Some(whatotp_testkit::START.plus(day));
+    let (_, key) = app.key_with(Mode::Test, |key| key.expires_at = expires_at).await;
+    app.advance(3600);
+    let (successor, _, ends_at) = app.app.rotate_key(key.id, day).await.unwrap().unwrap();
+    assert_eq!(successor.expires_at, Some(whatotp_testkit::START.plus(day + Duration::from_secs(3600))));
+    assert_eq!(Some(ends_at), expires_at, "the old one does not live longer for it");
+}
+
+#[tokio::test]
+async fn the_last_use_of_a_key_is_known_to_the_minute() {
+    let app = TestApp::start().await;
+    let (client, key) = app.key_with(Mode::Test, |_| {}).await;
+    let last_use = async || {
+        let keys = app.app.list_keys(None).await.unwrap();
+        keys.into_iter().find(|listed| listed.id == key.id).unwrap().last_used_at
+    };
+    assert_eq!(last_use().await, None);
+    let first = app.clock.now();
+    client.get("/v1/templates").await.success(200);
+    assert_eq!(last_use().await, Some(first));
+    app.advance(59);
+    client.get("/v1/templates").await.success(200);
+    assert_eq!(last_use().await, Some(first), "once a minute is enough");
+    app.advance(1);
+    client.get("/v1/templates").await.success(200);
+    assert_eq!(last_use().await, Some(app.clock.now()));
 }
 
 #[tokio::test]

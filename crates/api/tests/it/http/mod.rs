@@ -1,8 +1,11 @@
 //! The product API over HTTP: every claim of its contract.
 
 mod about;
+mod destinations;
+mod edge;
 mod failures;
 mod idempotency;
+mod isolation;
 mod keys;
 mod lists;
 mod magic_numbers;

@@ -164,6 +164,7 @@ async fn who_tries_keys_gets_twenty_a_minute_and_a_good_key_is_not_held_up() {
         1 => client.with_key(&(client.key() + "x")).get("/v1/templates").await,
         _ => client.with("authorization", "Basic dXNlcjpwYXNz").get("/v1/templates").await,
     };
+    thief.get("/v1/templates").await.success(200);
     for n in 0..20 {
         assert_eq!(attempt(&thief, n).await.problem(401, "invalid_api_key"), json!({}));
         if n == 9 {
@@ -174,8 +175,14 @@ async fn who_tries_keys_gets_twenty_a_minute_and_a_good_key_is_not_held_up() {
         let refused = attempt(&thief, n).await;
         assert_eq!(refused.problem(429, "rate_limited"), json!({}));
         assert!((30..=31).contains(&refused.retry_after()));
+        assert_eq!(refused.header("ratelimit-policy"), Some("\"auth\";q=20;w=60"));
+        assert_eq!(refused.header("ratelimit"), Some("\"auth\";r=0;t=60"));
     }
-    // The same address with a good key, and the same tries from another address.
+    // A good key that was not seen before is not even looked up from there, and is let in from elsewhere.
+    let new = app.key(Mode::Test, &[whatotp_domain::Scope::Read]).await;
+    from(&new, "198.51.100.7").get("/v1/templates").await.problem(429, "rate_limited");
+    from(&new, "198.51.100.8").get("/v1/templates").await.success(200);
+    // The same address with a key that is known to be good, and the same tries from another address.
     thief.get("/v1/templates").await.success(200);
     attempt(&from(&app.api, "198.51.100.8"), 0).await.problem(401, "invalid_api_key");
     // Exact here as well: ten more are free when the first ten are a minute old.

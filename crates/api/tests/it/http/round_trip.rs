@@ -222,31 +222,3 @@ async fn live_keys_are_told_that_no_sender_is_configured_and_nothing_is_left_beh
     assert_eq!(refused.problem(403, "insufficient_scope"), json!({}));
     assert!(refused.detail().contains("sk_test_"));
 }
-
-#[tokio::test]
-async fn what_is_of_another_account_or_mode_is_not_there() {
-    let app = TestApp::start().await;
-    let (id, code) = app.session(MAGIC).await;
-    let message = app.message(MAGIC).await;
-    let template = text(&app.api.get("/v1/templates").await.success(200)["data"][0]["id"]);
-    for other in [app.stranger().await, app.key(Mode::Live, &[]).await] {
-        let verify = json!({"session_id": id, "code": code});
-        assert_eq!(other.post("/v1/otp/verify", verify).await.problem(404, "session_not_found"), json!({}));
-        for path in [format!("/v1/otp/{id}"), format!("/v1/otp/{id}/events")] {
-            other.get(&path).await.problem(404, "session_not_found");
-        }
-        other.post_nothing(&format!("/v1/otp/{id}/cancel")).await.problem(404, "session_not_found");
-        other.get(&format!("/v1/messages/{message}")).await.problem(404, "message_not_found");
-        other.post_nothing(&format!("/v1/messages/{message}/cancel")).await.problem(404, "message_not_found");
-        other.get(&format!("/v1/templates/{template}")).await.problem(404, "template_not_found");
-        let listed = other.get("/v1/messages").await.success(200);
-        assert_eq!(listed, json!({"data": [], "next_cursor": null}));
-    }
-    let stranger = app.stranger().await;
-    stranger.post_nothing(&format!("/v1/otp/{id}/resend")).await.problem(404, "session_not_found");
-    stranger.post("/v1/messages/send", order_update(MAGIC)).await.problem(404, "template_not_found");
-    assert_eq!(stranger.get("/v1/sandbox/messages").await.success(200)["data"], json!([]));
-    // None of it did anything.
-    assert_eq!(app.status(&id).await["attempts_remaining"], 5);
-    app.verify(&id, &code).await.success(200);
-}

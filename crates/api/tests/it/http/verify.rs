@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use whatotp_domain::Scope;
 
-use crate::support::{MAGIC, ORDINARY, TestApp, other_than, text, unused};
+use crate::support::{MAGIC, ORDINARY, TestApp, other_than, unused};
 
 const HOUR: u64 = 3600;
 
@@ -189,25 +189,85 @@ async fn twenty_wrong_codes_in_a_day_close_a_number_for_every_session() {
         }
         app.advance(HOUR);
     }
-    let (id, code) = app.session(ORDINARY).await;
-    for typed in [&other_than(&code), &code] {
-        let refused = app.verify(&id, typed).await;
-        assert_eq!(refused.problem(429, "verify_limited"), json!({}));
+    // No session is issued that could not be verified, for no purpose.
+    for purpose in ["default", "payment"] {
+        let body = json!({"to": ORDINARY, "channel": "whatsapp", "purpose": purpose});
+        let refused = app.api.post("/v1/otp/send", body).await;
+        let until = begin.plus(std::time::Duration::from_secs(24 * HOUR)).to_string();
+        assert_eq!(refused.problem(429, "verify_limited"), json!({"retry_at": until}));
         assert_eq!(refused.retry_after(), 20 * HOUR);
     }
-    // Nothing was charged, the session lives, and another purpose of the number is closed as well.
-    let status = app.status(&id).await;
-    assert_eq!((&status["status"], &status["attempts_remaining"]), (&json!("pending"), &json!(5)));
-    app.advance(30);
-    let body = json!({"to": ORDINARY, "channel": "whatsapp", "purpose": "payment"});
-    let other = text(&app.api.post("/v1/otp/send", body).await.success(200)["session_id"]);
-    app.verify(&other, &app.code(&other).await).await.problem(429, "verify_limited");
 
     // A day after the first failure there is room for one more.
     app.clock.set(begin.plus(std::time::Duration::from_secs(24 * HOUR)));
     let (id, code) = app.session(ORDINARY).await;
-    app.verify(&id, &other_than(&code)).await.problem(422, "code_mismatch");
+    assert_eq!(app.status(&id).await["attempts_remaining"], 5);
     app.verify(&id, &code).await.success(200);
+}
+
+/// Gives a day's twenty wrong codes, hour by hour.
+async fn twenty_wrong_codes(app: &TestApp) {
+    for _ in 0..4 {
+        let (id, code) = app.session(ORDINARY).await;
+        for _ in 0..5 {
+            app.verify(&id, &other_than(&code)).await.problem(422, "code_mismatch");
+        }
+        app.advance(HOUR);
+    }
+}
+
+#[tokio::test]
+async fn the_last_wrong_code_of_a_day_says_from_when_on_there_are_more() {
+    let app = TestApp::start().await;
+    let mut last = (String::new(), String::new());
+    for _ in 0..4 {
+        last = app.session(ORDINARY).await;
+        for _ in 0..5 {
+            app.verify(&last.0, &other_than(&last.1)).await.problem(422, "code_mismatch");
+        }
+        app.advance(240);
+    }
+    let refused = app.verify(&last.0, &last.1).await;
+    assert!(refused.problem(429, "verify_limited")["retry_at"].is_string());
+    assert_eq!(refused.retry_after(), 24 * HOUR - 4 * 240);
+}
+
+#[tokio::test]
+async fn a_hundred_wrong_codes_in_a_row_disable_a_number_until_somebody_unblocks_it() {
+    let app = TestApp::start().await;
+    let (first, first_code) = app.session(ORDINARY).await;
+    app.advance(600);
+    for _ in 0..5 {
+        twenty_wrong_codes(&app).await;
+        app.advance(48 * HOUR);
+    }
+    let send = || app.api.post("/v1/otp/send", json!({"to": ORDINARY, "channel": "whatsapp"}));
+    for refused in [send().await, app.verify(&first, &first_code).await] {
+        assert_eq!(refused.problem(429, "verify_limited"), json!({}));
+        assert_eq!(refused.retry_after(), 86_400);
+        assert!(refused.detail().contains("unblock"));
+    }
+}
+
+#[tokio::test]
+async fn short_codes_have_fewer_attempts() {
+    let app = TestApp::start().await;
+    let issue = async |to: &str, digits: u8, purpose: &str| {
+        let body = json!({"to": to, "channel": "whatsapp", "length": digits, "purpose": purpose});
+        app.api.post("/v1/otp/send", body).await
+    };
+    for (digits, attempts) in [(4, 3), (5, 3), (6, 5), (8, 5)] {
+        let session = issue(MAGIC, digits, "login").await.success(200);
+        assert_eq!(session["attempts_remaining"], attempts, "{digits} digits");
+    }
+    let session = issue(ORDINARY, 4, "login").await.success(200);
+    assert_eq!(session["attempts_remaining"], 2, "an ordinary number has two a day");
+    app.advance(30);
+    let refused = issue(ORDINARY, 5, "payment").await;
+    assert!(refused.problem(429, "verify_limited")["retry_at"].is_string());
+    assert_eq!(refused.retry_after(), 270, "the open session holds them until its end");
+    let session = issue(ORDINARY, 6, "payment").await.success(200);
+    assert_eq!(session["attempts_remaining"], 5);
 }
 
 #[tokio::test]

@@ -7,6 +7,8 @@ mod fault_matrix;
 #[cfg(test)]
 mod interleavings;
 #[cfg(test)]
+mod pumping;
+#[cfg(test)]
 mod round_trip;
 #[cfg(test)]
 mod scene;

@@ -10,9 +10,7 @@ use crate::support::{order_update, text};
 const CODES: &str = "verification_code";
 
 async fn ask_in(live: &Live, locale: &str) -> crate::support::Answer {
-    live.api
-        .post("/v1/otp/send", json!({"to": PHONE, "channel": "whatsapp", "locale": locale, "purpose": locale}))
-        .await
+    live.api.post("/v1/otp/send", json!({"to": PHONE, "channel": "whatsapp", "locale": locale})).await
 }
 
 async fn set(live: &Live, name: &str, language: &str, status: TemplateStatus) {

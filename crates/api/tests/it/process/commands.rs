@@ -51,6 +51,16 @@ async fn keys_are_made_and_revoked_beside_a_running_server() {
     assert_eq!(text.lines().count(), 2, "the key of the quick start, and this one: {text}");
     assert!(text.contains(id) && text.contains("no end") && !text.contains(&random[..30]), "{text}");
 
+    let rotated = json(directory.path(), &["keys", "rotate", id, "--json"]);
+    assert_eq!(rotated["replaces"]["key_id"], id);
+    let new = rotated["key"].as_str().unwrap();
+    for key in [key, new] {
+        assert_eq!(status_with(&server, key).await, 200, "both work");
+    }
+    let text = printed(directory.path(), &["keys", "list"]);
+    assert_eq!(text.matches("last used 2").count(), 2, "{text}");
+    assert_eq!(text.matches("never used").count(), 1, "that of the quick start: {text}");
+
     let said = printed(directory.path(), &["keys", "revoke", id]);
     assert!(said.contains(id) && said.contains("revoked"), "{said}");
     assert_eq!(status_with(&server, key).await, 401, "at once");

@@ -1,6 +1,8 @@
 //! The program as it is run: its own process, real HTTP, a real database. Nothing in here sleeps: what has to be waited
 //! for is a line of output, the end of a process, or an answer of the server's own long poll.
 
+mod accounts;
+mod attacks;
 mod attempts;
 mod client;
 mod commands;
@@ -10,11 +12,15 @@ mod history;
 mod live;
 mod naughty;
 mod naughty_json;
+mod numbers;
 mod quick_start;
+mod receipts;
 mod refusals;
+mod rotating;
 mod searching;
 mod secrecy;
 mod signals;
+mod slow_clients;
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};

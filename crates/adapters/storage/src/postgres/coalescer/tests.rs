@@ -2,6 +2,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Notify, Semaphore};
 use whatotp_domain::{AccountId, Mode, Timestamp};
+use whatotp_vault::BlindIndex;
 
 use super::*;
 
@@ -19,7 +20,7 @@ impl Operation for Touch {
 
     fn rows(&self) -> Vec<RowKey> {
         let scope = AccountScope { account: AccountId::new(Timestamp::from_unix_ms(1), [1; 10]), mode: Mode::Test };
-        self.rows.iter().map(|row| RowKey::Number(scope, [*row; 32])).collect()
+        self.rows.iter().map(|row| RowKey::Number(LedgerKey::of(scope, BlindIndex::from_bytes([*row; 32])))).collect()
     }
 }
 

@@ -1,10 +1,10 @@
 use diesel::prelude::*;
-use whatotp_domain::{LiveSession, NumberLedger, SessionStatus, Timestamp};
+use whatotp_domain::{AccountScope, IssueRefused, LiveSession, SessionStatus, Timestamp};
 use whatotp_ports::{Issued, NewSession, Resend, Resent, SessionRecord, Subject};
 
 use super::{dsl, end, load, this};
 use crate::failure::Failure;
-use crate::rows::{After, ScopeColumns, SessionRow};
+use crate::rows::{After, Places, ScopeColumns, SessionRow};
 use crate::sqlite::update::update;
 use crate::sqlite::{deliveries, idempotency, ledgers};
 
@@ -14,34 +14,31 @@ pub(super) fn issue(connection: &mut SqliteConnection, new: &NewSession, now: Ti
     }
     let mut record = SessionRecord { delivery: new.delivery.id, ..new.record.clone() };
     let (scope, id) = (record.session.scope, record.session.id);
-    let mut ledger = ledgers::load(connection, scope, &record.number)?;
-    if let Err(refused) = ledger.may_send(&new.limits, now) {
-        return Ok(Issued::Refused(refused));
-    }
-    let superseded = supersede(connection, &record, &mut ledger, now)?;
-    ledger.record_send(&new.limits, now);
-    record.session.record_send(ledger.next_send_at(&new.limits, now));
+    let places = Places::new(scope, record.number, &new.limits, new.everybody);
+    let mut number = ledgers::load(connection, &places)?;
+    let replaced = match number.issue(&mut record.session, &new.limits, now) {
+        Ok(replaced) => replaced,
+        Err(IssueRefused::Send(refused)) => return Ok(Issued::Refused(refused)),
+        Err(IssueRefused::Guess(refused)) => return Ok(Issued::NoGuesses(refused)),
+    };
+    let superseded = supersede(connection, scope, replaced, now)?;
     diesel::insert_into(dsl::otp_sessions).values(SessionRow::new(&record)).execute(connection)?;
     deliveries::insert(connection, &new.delivery, After::Nothing, now)?;
-    ledgers::save(connection, scope, &record.number, &ledger)?;
+    ledgers::save(connection, &places, &number)?;
     idempotency::store(connection, new.claim.as_ref(), &Subject::Session(id))?;
     Ok(Issued::Created { record: Box::new(record), superseded })
 }
 
-/// Lets a new session take its place in the ledger, and ends the one that has it, if that is still pending.
+/// Ends the session whose place a new one has taken, if it is still pending.
 fn supersede(
     connection: &mut SqliteConnection,
-    record: &SessionRecord,
-    ledger: &mut NumberLedger,
+    scope: AccountScope,
+    replaced: Option<LiveSession>,
     now: Timestamp,
 ) -> Result<Option<LiveSession>, Failure> {
-    let session = &record.session;
-    let before = ledger.live().to_vec();
-    let next = LiveSession { purpose: session.purpose.clone(), session: session.id, expires_at: session.expires_at };
-    let replaced = ledger.replace_live(next, now);
-    let Some(replaced) = before.into_iter().find(|live| Some(live.session) == replaced) else { return Ok(None) };
+    let Some(replaced) = replaced else { return Ok(None) };
     // The ledger is not told when a session is verified, locked or canceled.
-    let was_pending = end(connection, session.scope, replaced.session, SessionStatus::Superseded, now)?;
+    let was_pending = end(connection, scope, replaced.session, SessionStatus::Superseded, now)?;
     Ok(Some(replaced).filter(|_| was_pending))
 }
 
@@ -61,16 +58,15 @@ pub(super) fn resend(
     if record.session.sends_remaining() == 0 {
         return Ok(Some(Resent::NoSendsLeft));
     }
-    let mut ledger = ledgers::load(connection, resend.scope, &record.number)?;
-    if let Err(refused) = ledger.may_send(&resend.limits, now) {
+    let places = Places::new(resend.scope, record.number, &resend.limits, resend.everybody);
+    let mut number = ledgers::load(connection, &places)?;
+    if let Err(refused) = number.send_again(&mut record.session, &resend.limits, now) {
         return Ok(Some(Resent::Refused(refused)));
     }
-    ledger.record_send(&resend.limits, now);
-    record.session.record_send(ledger.next_send_at(&resend.limits, now));
     deliveries::insert(connection, &resend.delivery, After::Sent(record.delivery), now)?;
     record.delivery = resend.delivery.id;
     save_sends(connection, &record)?;
-    ledgers::save(connection, resend.scope, &record.number, &ledger)?;
+    ledgers::save(connection, &places, &number)?;
     idempotency::store(connection, resend.claim.as_ref(), &Subject::Session(resend.session))?;
     Ok(Some(Resent::Stored(record)))
 }

@@ -6,7 +6,7 @@ use whatotp_ports::{Attempt, SessionRecord, Settled, Subject};
 
 use super::{dsl, load, pending};
 use crate::failure::Failure;
-use crate::rows::{ScopeColumns, SessionRow};
+use crate::rows::{Places, ScopeColumns, SessionRow};
 use crate::sqlite::update::update;
 use crate::sqlite::{idempotency, ledgers};
 
@@ -18,9 +18,10 @@ pub(super) fn settle(
     if let Some(prior) = idempotency::prior(connection, attempt.claim.as_ref(), now)? {
         return Ok(Some(Settled::Replay(prior)));
     }
-    let mut ledger = ledgers::load(connection, attempt.scope, &attempt.number)?;
-    if let Some(until) = ledger.verify_blocked_until(&attempt.limits, now) {
-        return Ok(Some(Settled::Blocked { until }));
+    let places = Places::new(attempt.scope, attempt.number, &attempt.limits, attempt.everybody);
+    let mut number = ledgers::load(connection, &places)?;
+    if let Err(refused) = number.may_guess(&attempt.limits, attempt.length, now) {
+        return Ok(Some(Settled::Blocked(refused)));
     }
     let Some(record) = charge(connection, attempt, now)? else {
         let record = load(connection, attempt.scope, attempt.session)?;
@@ -29,14 +30,8 @@ pub(super) fn settle(
             Settled::Done(record, Attempted::Finished(status))
         }));
     };
-    let attempted = if attempt.matched {
-        ledger.record_success(now);
-        Attempted::Verified
-    } else {
-        ledger.record_failure(&attempt.limits, now);
-        Attempted::Wrong { left: record.session.attempts_remaining() }
-    };
-    ledgers::save(connection, attempt.scope, &attempt.number, &ledger)?;
+    let attempted = number.count_guess(&record.session, attempt.matched, &attempt.limits, now);
+    ledgers::save(connection, &places, &number)?;
     idempotency::store(connection, attempt.claim.as_ref(), &Subject::Attempt(attempt.session, attempted))?;
     Ok(Some(Settled::Done(record, attempted)))
 }

@@ -1,11 +1,11 @@
 use diesel::prelude::*;
-use whatotp_domain::{LiveSession, NumberLedger, SessionStatus, Timestamp};
+use whatotp_domain::{LiveSession, NumberLedgers, NumberLimits, SessionStatus, Timestamp};
 use whatotp_ports::{Before, SessionRecord, Withdrawal};
 
 use super::issue::save_sends;
 use super::{dsl, load, this};
 use crate::failure::Failure;
-use crate::rows::ScopeColumns;
+use crate::rows::{Places, ScopeColumns, SessionRow};
 use crate::sqlite::update::update;
 use crate::sqlite::{deliveries, idempotency, ledgers};
 
@@ -14,7 +14,7 @@ pub(super) fn withdraw(
     withdrawal: &Withdrawal,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let Withdrawal { scope, session, delivery, before, claim } = withdrawal;
+    let Withdrawal { scope, session, delivery, before, limits, everybody, claim } = withdrawal;
     let Some(record) = load(connection, *scope, *session)? else { return Ok(()) };
     let Some(sent) = deliveries::row(connection, *scope, *delivery)? else { return Ok(()) };
     let unchanged = record.session.status_at(now) == SessionStatus::Pending
@@ -24,11 +24,13 @@ pub(super) fn withdraw(
     if !unchanged || !sent.is_untouched() {
         return Ok(());
     }
-    let mut ledger = ledgers::load(connection, *scope, &record.number)?;
+    let places = Places::new(*scope, record.number, limits, *everybody);
+    let mut number = ledgers::load(connection, &places)?;
     match before {
         Before::NoSession(previous) => {
             delete(connection, &record)?;
-            restore(connection, &record, previous.as_ref(), &mut ledger, now)?;
+            number.release(*session);
+            restore(connection, (&record, previous.as_ref()), &mut number, limits, now)?;
         }
         Before::Delivery { latest, resend_available_at } => {
             let mut record = record.clone();
@@ -40,9 +42,9 @@ pub(super) fn withdraw(
     }
     // A message is counted when it is stored, which is when it was queued.
     if let Some(counted_at) = sent.way.queued_at {
-        ledger.refund_send(Timestamp::from_unix_ms(counted_at));
+        number.refund_send(Timestamp::from_unix_ms(counted_at));
     }
-    ledgers::save(connection, *scope, &record.number, &ledger)?;
+    ledgers::save(connection, &places, &number)?;
     deliveries::delete(connection, *scope, *delivery)?;
     idempotency::forget(connection, claim.as_ref())
 }
@@ -57,18 +59,22 @@ fn delete(connection: &mut SqliteConnection, record: &SessionRecord) -> Result<(
 /// Opens the session again whose place the withdrawn one took, unless its time is over.
 fn restore(
     connection: &mut SqliteConnection,
-    withdrawn: &SessionRecord,
-    previous: Option<&LiveSession>,
-    ledger: &mut NumberLedger,
+    (withdrawn, previous): (&SessionRecord, Option<&LiveSession>),
+    number: &mut NumberLedgers,
+    limits: &NumberLimits,
     now: Timestamp,
 ) -> Result<(), Failure> {
     let previous = previous.filter(|live| live.expires_at > now);
-    let was_live = ledger.restore_live(withdrawn.session.id, previous.cloned());
+    let was_live = number.account.restore_live(withdrawn.session.id, previous.cloned());
     let Some(previous) = previous.filter(|_| was_live) else { return Ok(()) };
-    let ScopeColumns { account, mode } = withdrawn.session.scope.into();
-    let id = previous.session.to_string();
-    let superseded = this(&account, mode, &id).and(dsl::status.eq(SessionStatus::Superseded.as_str()));
-    let pending = (dsl::status.eq(SessionStatus::Pending.as_str()), dsl::finished_at.eq(None::<i64>));
-    update(dsl::otp_sessions, superseded, pending).execute(connection)?;
+    let Some(mut record) = load(connection, withdrawn.session.scope, previous.session)? else { return Ok(()) };
+    let superseded = record.session.status == SessionStatus::Superseded;
+    if !superseded || !number.reinstate(&mut record.session, limits, now) {
+        return Ok(());
+    }
+    let row = SessionRow::new(&record);
+    let pending =
+        (dsl::status.eq(&row.status), dsl::finished_at.eq(row.finished_at), dsl::attempts_max.eq(row.attempts_max));
+    update(dsl::otp_sessions, this(&row.account_id, &row.mode, &row.id), pending).execute(connection)?;
     Ok(())
 }

@@ -7,14 +7,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tempfile::TempDir;
 use whatotp_domain::{
-    AccountId, AccountScope, ApiKey, ApiKeyId, Delivery, DeliveryId, EventId, LedgerPolicy, LogEvent, MessageTemplate,
-    SenderId, SenderQuality, SessionId, TemplateId, Timestamp, WabaId,
+    AccountId, AccountScope, ApiKey, ApiKeyId, Delivery, DeliveryId, Dimension, EventId, LedgerPolicy, LogEvent,
+    MessageTemplate, NumberLedger, Quota, SenderId, SenderQuality, SessionId, TemplateId, Timestamp, WabaId,
 };
 use whatotp_ports::{
     Account, AccountStore, ApiKeyStore, Attempt, CancelDelivery, CancelSession, Claim, ClaimedDelivery, DeliveryFilter,
     DeliveryRecord, DeliveryStore, Enqueued, EventStore, IdempotencyStore, Issued, Lease, NewDelivery, NewEvent,
     NewSession, Prior, Progress, Report, Reported, Resend, Resent, SenderRecord, SenderStore, Sent, SessionRecord,
     SessionStore, Settled, StoreResult, TemplateStore, Withdrawal,
+};
+use whatotp_ports::{
+    AccountRules, Block, BlockKey, Counted, DestinationStore, Erased, LedgerKey, Looked, MasterKeyStore,
+    PersonalDataStore, QuotaStore, Resealed, SealedRow, SealedRowKey, SealedTable, Sought, Trace, TraceTable, Traffic,
+    TrafficKey, TrafficStore,
 };
 use whatotp_storage::postgres::{PostgresSettings, PostgresStore};
 use whatotp_storage::{SqliteSettings, SqliteStore};
@@ -60,6 +65,8 @@ both! {
         fn fail(scope: AccountScope, session: SessionId, now: Timestamp) -> ();
         fn find(scope: AccountScope, session: SessionId) -> Option<(SessionRecord, Sent)>;
         fn purge_sessions(created_before: Timestamp, limit: u32) -> u64;
+        fn find_ledger(key: &LedgerKey) -> Option<NumberLedger>;
+        fn forgive(key: &LedgerKey) -> bool;
         fn purge_ledgers(limits: &LedgerPolicy, now: Timestamp, limit: u32) -> u64;
     }
     impl DeliveryStore {
@@ -89,6 +96,8 @@ both! {
         fn insert_key(key: ApiKey, hash: KeyHash) -> bool;
         fn find_key(hash: &KeyHash) -> Option<ApiKey>;
         fn list_keys(account: Option<AccountId>) -> Vec<ApiKey>;
+        fn replace_key(old: ApiKeyId, old_ends_at: Timestamp, successor: ApiKey, hash: KeyHash) -> bool;
+        fn note_key_use(id: ApiKeyId, at: Timestamp) -> ();
         fn revoke_key(id: ApiKeyId, now: Timestamp) -> Option<ApiKey>;
     }
     impl TemplateStore {
@@ -105,6 +114,36 @@ both! {
         fn set_quality(id: &SenderId, quality: SenderQuality) -> Option<SenderQuality>;
         fn set_routes(account: AccountId, senders: Vec<SenderId>) -> bool;
         fn list_routes() -> Vec<(AccountId, Vec<SenderId>)>;
+    }
+    impl MasterKeyStore {
+        fn note_master_key(kid: Kid) -> ();
+        fn noted_master_keys() -> Vec<Kid>;
+        fn forget_master_key(kid: Kid) -> ();
+        fn sealed_rows(table: SealedTable, after: Option<SealedRowKey>, limit: u32) -> Vec<SealedRow>;
+        fn reseal(values: Vec<Resealed>) -> u64;
+    }
+    impl PersonalDataStore {
+        fn look_for_traces(sought: Sought, table: TraceTable, after: Option<Trace>, limit: u32, now: Timestamp) -> Looked;
+        fn erase_traces(scope: AccountScope, traces: Vec<Trace>, now: Timestamp) -> Erased;
+        fn erase_ledger(key: &LedgerKey) -> u64;
+        fn wipe_variables(ended_before: Timestamp, limit: u32) -> u64;
+    }
+    impl DestinationStore {
+        fn set_rules(account: AccountId, rules: AccountRules) -> bool;
+        fn list_rules() -> Vec<(AccountId, AccountRules)>;
+        fn put_block(block: Block) -> ();
+        fn end_block(key: BlockKey, now: Timestamp) -> bool;
+        fn list_blocks() -> Vec<Block>;
+        fn purge_blocks(ended_before: Timestamp, limit: u32) -> u64;
+    }
+    impl QuotaStore {
+        fn count_message(account: AccountId, quota: Quota, now: Timestamp) -> Counted;
+        fn uncount_message(account: AccountId, counted_at: Timestamp) -> ();
+    }
+    impl TrafficStore {
+        fn add_traffic(traffic: Vec<Traffic>) -> ();
+        fn read_traffic(keys: Vec<TrafficKey>) -> Vec<Traffic>;
+        fn purge_traffic(dimension: Dimension, before: Timestamp, limit: u32) -> u64;
     }
     impl EventStore {
         fn append_event(new: NewEvent) -> bool;
@@ -141,5 +180,16 @@ mirrored! {
     workers_serve_every_account_longest_due_first
     templates_of_every_sort_come_back_as_they_were
     every_status_and_any_body_is_kept
+    a_quota_ends_where_it_says_and_begins_anew_with_the_period
+    a_message_that_is_taken_back_was_never_counted
+    a_clock_that_is_behind_counts_in_the_present_period
+    blocks_come_back_as_they_were_newest_first
+    a_block_is_ended_once_and_no_other_with_it
     a_purge_of_ledgers_forgets_no_limit_and_takes_no_more_than_asked
+    fifty_wrong_codes_a_day_over_all_accounts
+    a_hundred_wrong_codes_in_a_row_disable_a_number_until_it_is_forgiven
+    a_withdrawal_gives_back_what_the_sessions_held
+    everything_that_is_sealed_is_found_page_by_page
+    the_traces_of_a_number_are_found_in_its_scope_only
+    variables_are_wiped_when_nobody_needs_them_any_more
 }

@@ -5,7 +5,14 @@ use whatotp_testkit::fixtures::an_account;
 
 use super::server::{empty, migrated, server, settings};
 
-const NAMES: [&str; 2] = ["2026-11-23-000000_first_tables", "2026-11-23-000001_senders_and_reports"];
+const NAMES: [&str; 6] = [
+    "2026-11-23-000000_first_tables",
+    "2026-11-23-000001_senders_and_reports",
+    "2026-11-23-000002_guess_budgets",
+    "2026-11-23-000003_destinations",
+    "2026-11-23-000004_key_use",
+    "2026-11-23-000005_personal_data",
+];
 
 async fn refused(settings: &PostgresSettings) -> PostgresOpenError {
     PostgresStore::open(settings).await.err().expect("it must be refused")

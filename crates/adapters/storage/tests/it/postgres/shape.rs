@@ -4,9 +4,10 @@ use super::server::{migrated, server};
 
 /// Tables that belong to the installation, or are asked before it is known whose the row is. They are small, or could be
 /// distributed by another key.
-const WITHOUT_ACCOUNT: [(&str, &str); 8] = [
+const WITHOUT_ACCOUNT: [(&str, &str); 9] = [
     ("__diesel_schema_migrations", "the list of migrations"),
     ("installation", "one row"),
+    ("master_keys", "a few rows of the installation"),
     ("accounts", "its id is the account"),
     ("api_keys", "the key is what says whose a request is"),
     ("senders", "senders belong to the installation (ADR 0008)"),

@@ -1,0 +1,2 @@
+DROP INDEX deliveries_with_variables;
+DROP TABLE master_keys;
