@@ -14,7 +14,7 @@ pub(crate) async fn run(settings: &Settings, options: &Erase) -> Outcome {
     // The error does not repeat what was typed.
     let number = PhoneNumber::parse(&options.number)
         .map_err(|_not_one| "that is no phone number: write it as +4915112345678".to_owned())?;
-    let app = wiring::application(settings, Role::Beside, &Outside::default()).await?;
+    let app = wiring::application(settings, Role::Look, &Outside::default()).await?;
     if !options.yes {
         let whose = options.account.map_or_else(|| "every account".to_owned(), |account| account.to_string());
         say(format!(

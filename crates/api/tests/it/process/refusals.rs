@@ -77,6 +77,24 @@ fn a_missing_database_beside_a_master_key() {
 }
 
 #[test]
+fn what_is_asked_of_stored_data_makes_no_database() {
+    for command in [
+        &["erase", "+4915112345678", "--yes"][..],
+        &["numbers", "show", "+4915112345678"],
+        &["blocks", "list"],
+        &["accounts", "list"],
+        &["keys", "list"],
+        &["events"],
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let ran = run(directory.path(), &[], command);
+        assert_eq!(ran.code, Some(1), "{command:?}: {ran:?}");
+        assert!(ran.stderr.contains("there is no database"), "{command:?}: {ran:?}");
+        assert_eq!(contents(directory.path()), [], "{command:?}");
+    }
+}
+
+#[test]
 fn a_missing_master_key_beside_a_database() {
     let directory = used();
     fs::remove_file(directory.path().join("data/master.key")).unwrap();
