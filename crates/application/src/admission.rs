@@ -4,7 +4,7 @@ use whatotp_domain::{
     AbuseMode, AccountScope, Country, Counts, Dimension, EventKind, Mode, NumberType, PhoneNumber, Quota, QuotaPeriod,
     Timestamp, UnverifiedBudget, is_pumped, nearly, slot_of,
 };
-use whatotp_ports::Counted;
+use whatotp_ports::{Counted, TrafficKey};
 
 use crate::destinations::Destinations;
 use crate::{Application, Failure};
@@ -55,8 +55,8 @@ pub(crate) enum Carried {
 #[must_use]
 pub(crate) struct Admitted {
     scope: AccountScope,
-    to: PhoneNumber,
-    carried: Carried,
+    /// What a code is counted under when it is sent.
+    traffic: Vec<(TrafficKey, String)>,
     /// When it was counted in the quota, if there is one.
     counted_at: Option<Timestamp>,
 }
@@ -70,7 +70,11 @@ impl Application {
         to: &PhoneNumber,
         carried: Carried,
     ) -> Result<Result<Admitted, NotAdmitted>, Failure> {
-        let mut admitted = Admitted { scope, to: to.clone(), carried, counted_at: None };
+        let traffic = match carried {
+            Carried::Code { client_ip } => self.traffic_keys(scope, to, client_ip.as_deref()),
+            Carried::Message => Vec::new(),
+        };
+        let mut admitted = Admitted { scope, traffic, counted_at: None };
         if scope.mode == Mode::Test && (self.policy.unlimited_in_test_mode)(to) {
             return Ok(Ok(admitted));
         }
@@ -81,7 +85,7 @@ impl Application {
         if scope.mode == Mode::Test {
             return Ok(Ok(admitted));
         }
-        if let Some(refused) = self.refused_for_its_traffic(&known, &admitted).await? {
+        if let Some(refused) = self.refused_for_its_traffic(&known, &admitted, to).await? {
             return Ok(Err(refused));
         }
         let quota = known.rules(scope.account).quota;
@@ -105,13 +109,11 @@ impl Application {
 
     /// Ends what [`admit`](Self::admit) began: the message was sent, or definitely was not.
     pub(crate) async fn close(&self, admitted: Admitted, sent: bool) -> Result<(), Failure> {
-        let Admitted { scope, to, carried, counted_at } = admitted;
-        match (sent, carried, counted_at) {
-            (true, Carried::Code { client_ip }, _) => {
-                self.count_traffic(scope, &to, client_ip.as_deref(), Counts { sent: 1, verified: 0 });
-            }
-            (false, _, Some(counted_at)) => self.ports.quotas.uncount_message(scope.account, counted_at).await?,
-            (true, Carried::Message, _) | (false, _, None) => {}
+        let Admitted { scope, traffic, counted_at } = admitted;
+        if sent {
+            self.count_traffic(traffic, Counts { sent: 1, verified: 0 });
+        } else if let Some(counted_at) = counted_at {
+            self.ports.quotas.uncount_message(scope.account, counted_at).await?;
         }
         Ok(())
     }
@@ -132,22 +134,22 @@ impl Application {
         &self,
         known: &Destinations,
         admitted: &Admitted,
+        to: &PhoneNumber,
     ) -> Result<Option<NotAdmitted>, Failure> {
-        let Admitted { scope, to, carried, .. } = admitted;
-        let Carried::Code { client_ip } = carried else { return Ok(None) };
+        let Admitted { scope, traffic, .. } = admitted;
         let now = self.ports.clock.now();
         let enforced = self.policy.abuse.mode == AbuseMode::Enforce;
         let (mut budgets, mut pumped) = (Vec::new(), false);
-        for (key, part) in self.traffic_keys(*scope, to, client_ip.as_deref()) {
+        for (key, part) in traffic {
             match key.dimension {
                 Dimension::Country => {
-                    budgets.extend(UnverifiedBudget::of_country(&self.traffic.total(&key), now));
+                    budgets.extend(UnverifiedBudget::of_country(&self.traffic.total(key), now));
                 }
-                Dimension::Prefix => pumped = is_pumped(&self.traffic.total(&key), now),
+                Dimension::Prefix => pumped = is_pumped(&self.traffic.total(key), now),
                 Dimension::ClientIp => {
-                    let mut parts = self.traffic.parts(&key);
-                    budgets.extend(UnverifiedBudget::of_client_ip(&self.traffic.total(&key), now));
-                    let this = parts.remove(&part).unwrap_or_default();
+                    let mut parts = self.traffic.parts(key);
+                    budgets.extend(UnverifiedBudget::of_client_ip(&self.traffic.total(key), now));
+                    let this = parts.remove(part).unwrap_or_default();
                     budgets.extend(UnverifiedBudget::of_client_ip_countries(&this, parts.values(), now));
                 }
                 Dimension::Attempts => {}

@@ -1,14 +1,11 @@
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use whatotp_domain::{AccountId, AccountScope, Country, PhoneNumber, Timestamp};
 use whatotp_ports::{AccountRules, Block, BlockKey, BlockKind};
 
 use crate::{Application, Failure};
-
-/// How long a change to rules and blocks may take to be noticed by other processes.
-const FRESH: Duration = Duration::from_secs(5);
 
 /// A prefix that blocked itself does not do so again for so long: an operator who lifts the block has looked at it.
 const LOOKED_AT: Duration = Duration::from_secs(12 * 3600);
@@ -42,21 +39,6 @@ impl Destinations {
     }
 }
 
-/// The destinations that were last read, and when.
-#[derive(Default)]
-pub(crate) struct DestinationCache(Mutex<Option<(Timestamp, Arc<Destinations>)>>);
-
-impl DestinationCache {
-    fn get(&self, now: Timestamp) -> Option<Arc<Destinations>> {
-        let cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        cached.as_ref().filter(|(at, _)| now < at.plus(FRESH)).map(|(_, read)| Arc::clone(read))
-    }
-
-    fn put(&self, read: Option<(Timestamp, Arc<Destinations>)>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = read;
-    }
-}
-
 /// What an operator blocks or lifts.
 #[derive(Debug, Clone)]
 pub enum Blocked {
@@ -78,7 +60,7 @@ impl Application {
     /// Sets the rules of an account. `false` when there is no such account.
     pub async fn set_rules(&self, account: AccountId, rules: AccountRules) -> Result<bool, Failure> {
         let set = self.ports.destinations.set_rules(account, rules).await?;
-        self.destinations.put(None);
+        self.destinations.forget();
         Ok(set)
     }
 
@@ -99,14 +81,14 @@ impl Application {
         let until = lasts.map(|lasts| now.plus(lasts));
         let block = Block { key: self.block_key(account, what), until, reason, created_at: now };
         self.ports.destinations.put_block(block).await?;
-        self.destinations.put(None);
+        self.destinations.forget();
         Ok(())
     }
 
     /// Lifts a block. `false` when there is none in force.
     pub async fn lift(&self, account: Option<AccountId>, what: &Blocked) -> Result<bool, Failure> {
         let lifted = self.ports.destinations.end_block(self.block_key(account, what), self.ports.clock.now()).await?;
-        self.destinations.put(None);
+        self.destinations.forget();
         Ok(lifted)
     }
 
@@ -128,13 +110,15 @@ impl Application {
         let rules = self.ports.destinations.list_rules().await?.into_iter().collect();
         let blocks = self.ports.destinations.list_blocks().await?.into_iter();
         let blocks = blocks.map(|block| (block.key.clone(), block)).collect();
-        let read = Arc::new(Destinations { rules, blocks });
-        self.destinations.put(Some((now, Arc::clone(&read))));
-        Ok(read)
+        Ok(self.destinations.put(now, Destinations { rules, blocks }))
     }
 
     /// The block that keeps an account's messages from this number now.
     pub(crate) fn block_of(&self, known: &Destinations, account: AccountId, number: &PhoneNumber) -> Option<Block> {
+        // The usual case, and every message comes by.
+        if known.blocks.is_empty() {
+            return None;
+        }
         let index = self.keyring.global_index(number).to_hex();
         known.block_of(account, number, &index, self.ports.clock.now()).cloned()
     }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use whatotp_domain::{AccountId, AccountScope, EventKind, Mode, PhoneNumber};
-use whatotp_ports::{Erased, LedgerKey, Sought, Trace, TraceTable, random};
+use whatotp_ports::{Erased, LedgerKey, Sought, Trace, TraceTable};
 use whatotp_vault::BlindIndex;
 
 use crate::{Application, Failure};
@@ -138,8 +138,7 @@ impl Application {
 
     /// That something was erased, and how much: nothing of what.
     async fn note_erasure(&self, erased: &Erased, account: Option<AccountId>) -> Result<(), Failure> {
-        let occasion = random::<16>(&*self.ports.entropy)?.map(|byte| byte.to_string()).join(".");
         let detail = format!("{} rows about one number were erased", erased.total());
-        self.note(EventKind::Erased, account, "erasure".to_owned(), detail, &[&occasion]).await
+        self.note_each(EventKind::Erased, account, "erasure".to_owned(), detail).await
     }
 }

@@ -15,6 +15,7 @@ mod failure;
 mod fall_back;
 mod first_attempt;
 mod follow_up;
+mod fresh;
 mod guessing;
 mod hand_over;
 mod idempotency;
@@ -55,12 +56,13 @@ use whatotp_ports::{
 };
 use whatotp_vault::Keyring;
 
-use crate::destinations::DestinationCache;
+use crate::destinations::Destinations;
+use crate::fresh::Fresh;
 use crate::guessing::Turnstile;
 use crate::keys::KeyUses;
 use crate::notices::Told;
 use crate::retry_budget::RetryBudget;
-use crate::routing::RoutingCache;
+use crate::routing::Routing;
 use crate::template_sync::FirstSyncs;
 use crate::traffic::TrafficCounters;
 
@@ -137,11 +139,11 @@ pub struct Application {
     ports: Ports,
     keyring: Arc<Keyring>,
     policy: Arc<Policy>,
-    routing: Arc<RoutingCache>,
+    routing: Arc<Fresh<Routing>>,
     retries: Arc<RetryBudget>,
     first_syncs: Arc<FirstSyncs>,
     key_uses: Arc<KeyUses>,
-    destinations: Arc<DestinationCache>,
+    destinations: Arc<Fresh<Destinations>>,
     traffic: Arc<TrafficCounters>,
     turnstile: Arc<Turnstile>,
     told: Arc<Told>,

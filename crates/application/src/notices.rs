@@ -48,6 +48,18 @@ impl Application {
         self.append(NewEvent { event, fingerprint }).await
     }
 
+    /// Writes an event down that is another one each time, however alike.
+    pub(crate) async fn note_each(
+        &self,
+        kind: EventKind,
+        account: Option<AccountId>,
+        subject: String,
+        detail: String,
+    ) -> Result<(), Failure> {
+        let this_time = u128::from_be_bytes(random(&*self.ports.entropy)?).to_string();
+        self.note(kind, account, subject, detail, &[&this_time]).await
+    }
+
     /// Writes an event of one account down, once for each occasion. That it cannot be is no reason to stop what it is
     /// about.
     pub(crate) async fn note_once(

@@ -2,7 +2,7 @@ use whatotp_domain::{
     AccountId, AccountScope, CodeLength, EventKind, GuessRefused, LedgerPolicy, Mode, NumberLedger, PhoneNumber,
     SendRefused,
 };
-use whatotp_ports::{LedgerKey, random};
+use whatotp_ports::LedgerKey;
 
 use crate::{Application, Failure};
 
@@ -78,9 +78,7 @@ impl Application {
             Some(_) => "its wrong codes are forgiven: it can be verified again",
             None => "its wrong codes over all accounts are forgiven: it can be verified again",
         };
-        let this_time: [u8; 16] = random(&*self.ports.entropy)?;
-        let this_time = u128::from_be_bytes(this_time).to_string();
-        self.note(EventKind::NumberUnblocked, key.account, subject, detail.to_owned(), &[&this_time]).await
+        self.note_each(EventKind::NumberUnblocked, key.account, subject, detail.to_owned()).await
     }
 
     fn in_account(&self, scope: AccountScope, number: &PhoneNumber) -> LedgerKey {

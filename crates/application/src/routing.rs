@@ -1,14 +1,10 @@
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
-use whatotp_domain::{AccountId, AccountScope, MessageTemplate, Mode, SenderId, Timestamp, WabaId};
+use whatotp_domain::{AccountId, AccountScope, MessageTemplate, Mode, SenderId, WabaId};
 use whatotp_ports::{Content, Origin, OutboundMessage};
 
 use crate::{Application, Failure};
-
-/// How long a change to the senders may take to be noticed by other processes.
-const FRESH: Duration = Duration::from_secs(5);
 
 /// Which senders an account uses, first choice first.
 #[derive(Default)]
@@ -36,21 +32,6 @@ impl Routing {
     /// Whether an account can send from a business account.
     pub(crate) fn uses(&self, account: AccountId, waba: &WabaId) -> bool {
         self.of(account).iter().any(|origin| origin.sender.waba == *waba)
-    }
-}
-
-/// The routing that was last read, and when.
-#[derive(Default)]
-pub(crate) struct RoutingCache(Mutex<Option<(Timestamp, Arc<Routing>)>>);
-
-impl RoutingCache {
-    fn get(&self, now: Timestamp) -> Option<Arc<Routing>> {
-        let cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        cached.as_ref().filter(|(at, _)| now < at.plus(FRESH)).map(|(_, routing)| Arc::clone(routing))
-    }
-
-    fn put(&self, routing: Option<(Timestamp, Arc<Routing>)>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = routing;
     }
 }
 
@@ -94,14 +75,12 @@ impl Application {
         if let Some(routing) = self.routing.get(now) {
             return Ok(routing);
         }
-        let routing = Arc::new(self.read_routing().await?);
-        self.routing.put(Some((now, Arc::clone(&routing))));
-        Ok(routing)
+        Ok(self.routing.put(now, self.read_routing().await?))
     }
 
     /// The next message sees what was just changed.
     pub(crate) fn forget_routing(&self) {
-        self.routing.put(None);
+        self.routing.forget();
     }
 
     async fn read_routing(&self) -> Result<Routing, Failure> {

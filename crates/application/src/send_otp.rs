@@ -62,17 +62,18 @@ impl Application {
     /// Issues a session and makes the first attempt to deliver its code.
     pub async fn send_otp(&self, command: SendOtp) -> Result<OtpSent, Failure> {
         let client_ip = self.client_ip_index(command.scope, command.client_ip);
-        let admitted = match self.admit(command.scope, &command.to, Carried::Code { client_ip }).await? {
-            Ok(admitted) => admitted,
-            Err(refused) => return Ok(OtpSent::NotAdmitted(refused)),
-        };
-        let sent = self.issue_otp(command).await?;
+        let admitted =
+            match self.admit(command.scope, &command.to, Carried::Code { client_ip: client_ip.clone() }).await? {
+                Ok(admitted) => admitted,
+                Err(refused) => return Ok(OtpSent::NotAdmitted(refused)),
+            };
+        let sent = self.issue_otp(command, client_ip).await?;
         self.close(admitted, matches!(sent, OtpSent::Sent(_) | OtpSent::Unreachable(_))).await?;
         Ok(sent)
     }
 
-    async fn issue_otp(&self, command: SendOtp) -> Result<OtpSent, Failure> {
-        let SendOtp { scope, to, length, purpose, locale, ttl, client_ip, metadata, claim } = command;
+    async fn issue_otp(&self, command: SendOtp, client_ip: Option<String>) -> Result<OtpSent, Failure> {
+        let SendOtp { scope, to, length, purpose, locale, ttl, metadata, claim, .. } = command;
         if !self.is_open(scope).await? {
             return Ok(OtpSent::ChannelUnavailable);
         }
@@ -97,7 +98,7 @@ impl Application {
             number: delivery.number,
             metadata: self.seal_metadata(row, &metadata)?,
             delivery: delivery_id,
-            client_ip: self.client_ip_index(scope, client_ip),
+            client_ip,
         };
         let limits = self.policy.limits_of(scope, &to);
         let everybody = self.keyring.global_index(&to);

@@ -178,10 +178,10 @@ impl Application {
         Some(self.keyring.traffic_index(scope, Dimension::ClientIp.as_str(), &client_ip))
     }
 
-    /// Counts messages to a number: sent, or verified.
-    pub(crate) fn count_traffic(&self, scope: AccountScope, to: &PhoneNumber, client_ip: Option<&str>, counts: Counts) {
+    /// Counts messages under their [`traffic_keys`](Self::traffic_keys): sent, or verified.
+    pub(crate) fn count_traffic(&self, keys: Vec<(TrafficKey, String)>, counts: Counts) {
         let now = self.ports.clock.now();
-        for (key, part) in self.traffic_keys(scope, to, client_ip) {
+        for (key, part) in keys {
             self.traffic.count(key, &part, counts, now);
         }
     }

@@ -122,7 +122,7 @@ impl Application {
             }
             Attempted::Verified => {
                 let all_of_it = Counts { sent: 0, verified: record.session.sends.into() };
-                self.count_traffic(scope, &to, record.client_ip.as_deref(), all_of_it);
+                self.count_traffic(self.traffic_keys(scope, &to, record.client_ip.as_deref()), all_of_it);
                 self.count_attempt(scope, true).await;
                 self.ports.wakeups.announce(Topic::Session(record.session.id));
                 let number = record.number;

@@ -37,6 +37,11 @@ pub(crate) struct Unreadable(pub(crate) &'static str);
 
 type Read<T> = Result<T, Unreadable>;
 
+/// How many rows, as the ports say it.
+pub(crate) fn count(rows: usize) -> u64 {
+    u64::try_from(rows).unwrap_or(u64::MAX)
+}
+
 /// Puts the column's name to a value that could not be read.
 trait InColumn<T> {
     fn in_column(self, name: &'static str) -> Read<T>;

@@ -7,7 +7,7 @@ use whatotp_ports::{AccountRules, Block, BlockKey, DestinationStore, StoreResult
 
 use super::PostgresStore;
 use super::statement::{change, changing};
-use crate::rows::{AccountRulesRow, BlockRow, block_columns};
+use crate::rows::{AccountRulesRow, BlockRow, block_columns, count};
 use crate::schema::account_rules::dsl as rules;
 use crate::schema::accounts;
 use crate::schema::destination_blocks::dsl as blocks;
@@ -104,7 +104,7 @@ impl DestinationStore for PostgresStore {
             let arguments = vec![ended_before.unix_ms().into(), i64::from(limit).into()];
             Box::pin(async move {
                 let deleted = changing::<OldBlocks>(arguments).execute(connection).await?;
-                Ok(u64::try_from(deleted).unwrap_or(u64::MAX))
+                Ok(count(deleted))
             })
         })
         .await

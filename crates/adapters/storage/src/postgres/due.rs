@@ -11,7 +11,7 @@ use whatotp_ports::ClaimedDelivery;
 
 use super::statement::{Values, change, changing, columns, fetch, fetching};
 use crate::failure::Failure;
-use crate::rows::DeliveryRow;
+use crate::rows::{DeliveryRow, count};
 use crate::schema::deliveries;
 
 /// How long a delivery is left alone whose row cannot be read.
@@ -243,8 +243,4 @@ pub(super) async fn next(connection: &mut AsyncPgConnection) -> Result<Option<Ti
     let mut next: Vec<DueRow> = fetching::<NextCode>(Vec::new()).load(connection).await?;
     next.extend(fetching::<NextMessage>(Vec::new()).load::<DueRow>(connection).await?);
     Ok(next.iter().filter_map(|row| row.due_at).min().map(Timestamp::from_unix_ms))
-}
-
-fn count(rows: usize) -> u64 {
-    u64::try_from(rows).unwrap_or(u64::MAX)
 }

@@ -11,8 +11,8 @@ use whatotp_vault::Kid;
 use super::PostgresStore;
 use super::statement::{Change, change, changing, columns};
 use crate::failure::Failure;
-use crate::rows::Unreadable;
 use crate::rows::sealed::{self, KeyColumns, SealedClaimRow, SealedDeliveryRow, SealedSenderRow, SealedSessionRow};
+use crate::rows::{Unreadable, count};
 use crate::schema::master_keys::dsl;
 
 #[async_trait]
@@ -158,7 +158,7 @@ async fn replace(connection: &mut AsyncPgConnection, values: &[Resealed]) -> Res
     replaced += by_id::<DeliveryVariables>(connection, &of(Deliveries, Variables)).await?;
     replaced += by_id::<DeliveryMetadata>(connection, &of(Deliveries, Metadata)).await?;
     replaced += answers(connection, &of(Claims, Answer)).await?;
-    Ok(u64::try_from(replaced).unwrap_or(u64::MAX))
+    Ok(count(replaced))
 }
 
 async fn by_id<S: Change>(connection: &mut AsyncPgConnection, values: &[Keyed<'_>]) -> Result<usize, Failure> {

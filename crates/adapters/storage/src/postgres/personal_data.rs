@@ -8,7 +8,7 @@ use whatotp_ports::{Erased, LedgerKey, Looked, PersonalDataStore, Sought, StoreR
 
 use super::PostgresStore;
 use crate::failure::Failure;
-use crate::rows::{ScopeColumns, ledger_place, traces};
+use crate::rows::{ScopeColumns, count, ledger_place, traces};
 
 #[async_trait]
 impl PersonalDataStore for PostgresStore {
@@ -127,8 +127,4 @@ async fn erase(
         }
     }
     Ok(erased)
-}
-
-fn count(rows: usize) -> u64 {
-    u64::try_from(rows).unwrap_or(u64::MAX)
 }

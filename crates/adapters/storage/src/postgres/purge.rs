@@ -10,7 +10,7 @@ use whatotp_ports::StoreResult;
 use super::statement::{Change, change, changing, columns, fetch, fetching};
 use super::{PostgresStore, provider_messages};
 use crate::failure::Failure;
-use crate::rows::LedgerRow;
+use crate::rows::{LedgerRow, count};
 
 /// The most ledgers that one purge looks at: their keys are in no order of time. The next one goes on there.
 const LOOK_AT: usize = 20_000;
@@ -146,7 +146,7 @@ impl PostgresStore {
             Box::pin(async move {
                 let arguments = vec![end.as_str().into(), ended_before.unix_ms().into(), i64::from(limit).into()];
                 let wiped = changing::<OldVariables>(arguments).execute(connection).await?;
-                Ok(u64::try_from(wiped).unwrap_or(u64::MAX))
+                Ok(count(wiped))
             })
         })
         .await
@@ -161,7 +161,7 @@ impl PostgresStore {
                     End::Number(number) => (*number).into(),
                 };
                 let deleted = changing::<S>(vec![first, i64::from(limit).into()]).execute(connection).await?;
-                Ok(u64::try_from(deleted).unwrap_or(u64::MAX))
+                Ok(count(deleted))
             })
         })
         .await
@@ -202,7 +202,7 @@ impl PostgresStore {
             }
         }
         self.ledgers_cursor.set(from);
-        Ok(u64::try_from(deleted).unwrap_or(u64::MAX))
+        Ok(count(deleted))
     }
 
     async fn delete_idle(&self, keys: Vec<Key>, limits: LedgerPolicy, now: Timestamp) -> StoreResult<usize> {

@@ -5,7 +5,7 @@ use whatotp_ports::{StoreResult, Traffic, TrafficKey, TrafficStore};
 
 use super::PostgresStore;
 use super::statement::{change, changing, columns, fetch, fetching};
-use crate::rows::TrafficRow;
+use crate::rows::{TrafficRow, count};
 
 change!(
     /// In the order of their keys, so that no two who add at once wait for each other in a circle.
@@ -82,7 +82,7 @@ impl TrafficStore for PostgresStore {
             let arguments = vec![dimension.as_str().into(), before.unix_ms().into(), i64::from(limit).into()];
             Box::pin(async move {
                 let deleted = changing::<Old>(arguments).execute(connection).await?;
-                Ok(u64::try_from(deleted).unwrap_or(u64::MAX))
+                Ok(count(deleted))
             })
         })
         .await

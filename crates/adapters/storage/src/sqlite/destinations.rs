@@ -5,7 +5,7 @@ use whatotp_ports::{AccountRules, Block, BlockKey, DestinationStore, StoreResult
 
 use super::SqliteStore;
 use crate::failure::Failure;
-use crate::rows::{AccountRulesRow, BlockRow, block_columns};
+use crate::rows::{AccountRulesRow, BlockRow, block_columns, count};
 use crate::schema::account_rules::dsl as rules;
 use crate::schema::accounts;
 use crate::schema::destination_blocks::dsl as blocks;
@@ -74,7 +74,7 @@ impl DestinationStore for SqliteStore {
                 let this = blocks::destination_blocks.find(block_columns(&key)).filter(blocks::until.lt(end));
                 Ok(diesel::delete(this).execute(connection)?)
             };
-            deleted += u64::try_from(self.write(delete).await?).unwrap_or(u64::MAX);
+            deleted += count(self.write(delete).await?);
         }
         Ok(deleted)
     }

@@ -8,10 +8,10 @@ use whatotp_vault::Kid;
 
 use super::SqliteStore;
 use crate::failure::Failure;
-use crate::rows::Unreadable;
 use crate::rows::sealed::{
     self, KeyColumns, SealedClaimRow, SealedDeliveryRow, SealedSenderRow, SealedSessionRow, column,
 };
+use crate::rows::{Unreadable, count};
 use crate::schema::master_keys::dsl;
 
 #[async_trait]
@@ -105,5 +105,5 @@ fn replace(connection: &mut SqliteConnection, value: &Resealed) -> Result<u64, F
             this.bind::<Text, _>(key.mode).bind::<Binary, _>(&key.key).execute(connection)
         }
     };
-    Ok(u64::try_from(replaced?).unwrap_or(u64::MAX))
+    Ok(count(replaced?))
 }

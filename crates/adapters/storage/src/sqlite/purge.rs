@@ -14,7 +14,7 @@ use whatotp_ports::StoreResult;
 
 use super::{SqliteStore, idempotency, ledgers, provider_messages};
 use crate::failure::Failure;
-use crate::rows::LedgerRow;
+use crate::rows::{LedgerRow, count};
 use crate::schema::{idempotency_claims, number_ledgers};
 
 /// The most rows that one purge looks at in a table whose keys are in no order of time. The next one goes on there.
@@ -355,8 +355,4 @@ fn size(limit: u32) -> usize {
 
 fn page_size() -> i64 {
     i64::try_from(PAGE).unwrap_or(i64::MAX)
-}
-
-fn count(rows: usize) -> u64 {
-    u64::try_from(rows).unwrap_or(u64::MAX)
 }

@@ -6,7 +6,7 @@ use whatotp_domain::{Dimension, Timestamp};
 use whatotp_ports::{StoreResult, Traffic, TrafficKey, TrafficStore};
 
 use super::SqliteStore;
-use crate::rows::TrafficRow;
+use crate::rows::{TrafficRow, count};
 use crate::schema::traffic::dsl;
 
 const DELETE_OLD: &str = "DELETE FROM traffic WHERE (account_id, dimension, key, part, slot) IN
@@ -63,7 +63,7 @@ impl TrafficStore for SqliteStore {
         self.write(move |connection| {
             let delete = diesel::sql_query(DELETE_OLD).bind::<Text, _>(dimension.as_str());
             let deleted = delete.bind::<BigInt, _>(before).bind::<BigInt, _>(limit).execute(connection)?;
-            Ok(u64::try_from(deleted).unwrap_or(u64::MAX))
+            Ok(count(deleted))
         })
         .await
     }
