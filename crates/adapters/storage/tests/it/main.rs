@@ -5,4 +5,6 @@ mod contract;
 mod opening;
 #[cfg(test)]
 mod postgres;
+#[cfg(test)]
+mod retention;
 mod upgrading;

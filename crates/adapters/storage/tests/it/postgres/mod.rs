@@ -6,6 +6,7 @@ mod mirror;
 mod opening;
 mod plans;
 mod replicas;
+mod retention;
 mod server;
 mod shape;
 mod tls;
