@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
+use futures_util::TryStreamExt as _;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use tokio_postgres::NoTls;
@@ -239,7 +240,32 @@ impl PostgresServer {
         done.unwrap_or_else(|error| panic!("{statement}: {error:?}"))
     }
 
-    fn data(&self) -> PathBuf {
+    /// Everything in a database, table by table, as `COPY` writes it: bytes are hexadecimal digits.
+    ///
+    /// # Panics
+    /// When the server refuses it.
+    pub async fn dump(&self, database: &str) -> Vec<u8> {
+        let (client, connection) = tokio_postgres::connect(&self.url(database), NoTls).await.expect("a connection");
+        let driver = tokio::spawn(connection);
+        let query = "SELECT format('%I.%I', table_schema, table_name) FROM information_schema.tables
+            WHERE table_type = 'BASE TABLE' AND table_schema NOT IN ('pg_catalog', 'information_schema')";
+        let tables = client.query(query, &[]).await.expect("the tables are listed");
+        let mut dump = Vec::new();
+        for table in tables {
+            let table: String = table.get(0);
+            dump.extend_from_slice(format!("\n{table}\n").as_bytes());
+            let rows = client.copy_out(&format!("COPY {table} TO STDOUT")).await.expect("the rows are copied");
+            let rows: Vec<_> = rows.try_collect().await.expect("the rows are copied");
+            dump.extend(rows.iter().flatten());
+        }
+        drop(client);
+        driver.await.expect("the connection's task ends").expect("the connection is closed in order");
+        dump
+    }
+
+    /// Where it keeps its files.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
         self.directory.path().join("data")
     }
 

@@ -8,6 +8,7 @@ mod client;
 mod commands;
 mod connection;
 mod crash;
+mod database;
 mod history;
 mod live;
 mod naughty;

@@ -56,8 +56,9 @@ impl Search {
             for (rest, number) in needles {
                 let end = at + PREFIX + rest.len();
                 let Secret { what, value } = &self.secrets[*number];
-                // Eight digits that are part of a longer number are that number's.
-                let within_number = value.iter().all(u8::is_ascii_digit)
+                // Eight digits that are part of a longer number are that number's. (In hexadecimal they are part of bytes.)
+                let within_number = hay.get(at..end) == Some(value)
+                    && value.iter().all(u8::is_ascii_digit)
                     && (at.checked_sub(1).and_then(|before| hay.get(before)).is_some_and(u8::is_ascii_digit)
                         || hay.get(end).is_some_and(u8::is_ascii_digit));
                 if hay[at + PREFIX..].starts_with(rest) && !within_number {
@@ -122,6 +123,7 @@ fn a_secret_is_found_in_every_form_and_place() {
         let wide: Vec<u8> = value.encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert!(found(format!("code={value};").as_bytes()) && found(hex.as_bytes()) && found(&wide));
         assert!(found(format!("{:?}", value.as_bytes()).as_bytes()));
+        assert!(found(format!("\\\\x01{hex}02").as_bytes()), "as PostgreSQL prints bytes, between others");
         for before in ["", "a", "ab", "abc"] {
             assert!(found(base64(format!("{before}{value} and more").as_bytes()).as_bytes()), "after {before:?}");
         }

@@ -3,10 +3,11 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use whatotp_domain::Mode;
-use whatotp_testkit::{ServerProcess, create_key};
+use whatotp_testkit::{PostgresServer, ServerProcess, create_key};
 
 use super::client::{Answer, Client};
 use super::connection::{Connection, request};
+use super::database::Database;
 use super::history::other;
 use super::searching::{Search, Secret};
 use super::{BINARY, files_in, run, server, without_limits};
@@ -42,15 +43,16 @@ impl Planted {
 struct Talkative {
     server: ServerProcess,
     directory: TempDir,
+    database: Database,
     client: Client,
     planted: Planted,
     key: String,
 }
 
 impl Talkative {
-    fn start() -> Self {
+    fn start(database: Database) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let key = create_key(BINARY.as_ref(), directory.path(), &[], Mode::Test);
+        let key = create_key(BINARY.as_ref(), directory.path(), &database.variables(), Mode::Test);
         let mut planted = Planted::default();
         planted.add_key(&key);
         for number in NUMBERS {
@@ -61,7 +63,7 @@ impl Talkative {
         let master_key = file.lines().find(|line| !line.starts_with('#')).unwrap();
         planted.add("the master key", master_key);
         planted.add("the master key's bytes", from_base64(master_key));
-        let server = without_limits(server(directory.path()))
+        let server = without_limits(database.used_by(server(directory.path())))
             .arg("serve")
             .env("WHATOTP_LOG__LEVEL", "trace")
             .env("WHATOTP_OTP__COOLDOWN_SECONDS", "0")
@@ -71,7 +73,7 @@ impl Talkative {
             .env("WHATOTP_OTP__SENDS_PER_DAY", "10000")
             .start();
         let client = Client::new(&server, &key);
-        Self { server, directory, client, planted, key }
+        Self { server, directory, database, client, planted, key }
     }
 
     async fn post(&mut self, path: &str, body: &Value) -> Answer {
@@ -83,6 +85,19 @@ impl Talkative {
             self.planted.add("a receipt's signature", receipt.rsplit('.').next().unwrap());
         }
         first
+    }
+
+    /// Everything it can be asked, rightly and wrongly. The codes are among what is planted then.
+    async fn be_used(&mut self) {
+        for round in 0..ROUNDS {
+            for number in NUMBERS {
+                self.verify_a_number(number, &format!("purpose {round}")).await;
+            }
+            self.send_a_message(NUMBERS[round % 3]).await;
+        }
+        self.make_mistakes().await;
+        let codes = self.planted.0.iter().filter(|secret| secret.what == "a code").count();
+        assert_eq!(codes, 2 * ROUNDS, "two of the numbers get their codes");
     }
 
     /// A session from its send to its end.
@@ -175,10 +190,11 @@ impl Talkative {
 
     /// A key of the right form that is of no use any more.
     fn stranger(&mut self) -> String {
-        let create = run(self.directory.path(), &[], &["keys", "create", "--mode", "live", "--json"]);
+        let variables = self.database.variables();
+        let create = run(self.directory.path(), &variables, &["keys", "create", "--mode", "live", "--json"]);
         let made: Value = serde_json::from_str(&create.stdout).unwrap();
         let (id, key) = (made["key_id"].as_str().unwrap(), made["key"].as_str().unwrap().to_owned());
-        assert_eq!(run(self.directory.path(), &[], &["keys", "revoke", id]).code, Some(0));
+        assert_eq!(run(self.directory.path(), &variables, &["keys", "revoke", id]).code, Some(0));
         self.planted.add_key(&key);
         key
     }
@@ -202,35 +218,94 @@ fn from_base64(text: &str) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_secret_is_in_the_log_or_on_the_disk() {
-    let mut talkative = Talkative::start();
-    for round in 0..ROUNDS {
-        for number in NUMBERS {
-            talkative.verify_a_number(number, &format!("purpose {round}")).await;
-        }
-        talkative.send_a_message(NUMBERS[round % 3]).await;
-    }
-    talkative.make_mistakes().await;
-
+    let mut talkative = Talkative::start(Database::Sqlite);
+    talkative.be_used().await;
     let Talkative { mut server, directory, planted, .. } = talkative;
-    let codes = planted.0.iter().filter(|secret| secret.what == "a code").count();
-    assert_eq!(codes, 2 * ROUNDS, "two of the numbers get their codes");
     let search = Search::new(planted.0.clone());
     // As it is while it runs, with what is not yet moved from the write-ahead log; and as it is left behind.
     let mut searched = search_files(&search, directory.path());
     server.terminate();
     server.wait();
     searched += search_files(&search, directory.path());
-    let log = server.logs();
-    assert!(log.contains("\"level\":\"TRACE\""), "the log does not hold all it could");
-    assert_nothing_in(&search, "the log", log.as_bytes());
-    println!(
-        "{} secrets in {} forms: in {} bytes of log and {searched} bytes of files, no hit",
-        planted.0.len(),
-        search.forms(),
-        log.len()
-    );
+    println!("{searched} bytes of files, no hit");
+    assert_nothing_in_the_log(&search, &planted, &server.logs());
+}
 
-    assert_would_be_found(&search, &planted.0, log.as_bytes());
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_secret_is_in_a_dump_or_in_the_files_of_postgresql() {
+    let mut talkative = Talkative::start(Database::postgres().await);
+    talkative.be_used().await;
+    let Talkative { server, directory, planted, database, .. } = talkative;
+    let Database::Postgres(mut postgres, database) = database else { panic!("it is PostgreSQL") };
+    let search = Search::new(planted.0.clone());
+    let dump = postgres.dump(database.name()).await;
+    let rows = |table: &str| {
+        let text = String::from_utf8_lossy(&dump);
+        let begin = text.find(&format!("\npublic.{table}\n")).unwrap_or_else(|| panic!("{table} is not in the dump"));
+        text[begin..].lines().skip(2).take_while(|line| line.contains('\t')).count()
+    };
+    for (table, at_least) in [("otp_sessions", 2 * ROUNDS), ("deliveries", 5 * ROUNDS), ("idempotency_claims", 1)] {
+        assert!(rows(table) >= at_least, "the dump is not whole: {} rows of {table}", rows(table));
+    }
+    assert_nothing_in(&search, "the dump", &dump);
+    assert_nothing_in_the_log(&search, &planted, &server.logs());
+    drop(server);
+    for file in files_in(directory.path()).iter().filter(|path| path.is_file() && !path.ends_with("data/master.key")) {
+        assert_nothing_in(&search, &file.display().to_string(), &std::fs::read(file).unwrap());
+    }
+    let searched = search_cluster(&search, &mut postgres).await;
+    assert_eq!(searched.hits, Vec::<String>::new());
+    println!("{} bytes of dump and {} bytes of PostgreSQL's files, no hit", dump.len(), searched.bytes);
+
+    // Had they been stored, as bytes or as text, both ways of looking would have seen every one of them.
+    postgres.start_again();
+    postgres.execute(database.name(), "CREATE TABLE leak (what text, as_bytes bytea, as_text text)").await;
+    for secret in &planted.0 {
+        let hex: String = secret.value.iter().map(|byte| format!("{byte:02x}")).collect();
+        let text = std::str::from_utf8(&secret.value).map_or("NULL".to_owned(), |text| format!("'{text}'"));
+        for (bytes, text) in [(format!("'\\x{hex}'"), "NULL"), ("NULL".to_owned(), text.as_str())] {
+            let leak = format!("INSERT INTO leak VALUES ($${}$$, {bytes}, {text})", secret.what);
+            postgres.execute(database.name(), &leak).await;
+        }
+    }
+    let dump = String::from_utf8(postgres.dump(database.name()).await).unwrap();
+    let leaked: Vec<_> =
+        dump.split("\npublic.leak\n").nth(1).unwrap().lines().take_while(|line| !line.is_empty()).collect();
+    assert_eq!(leaked.len(), 2 * planted.0.len());
+    for line in leaked.iter().filter(|line| !line.ends_with("\\N\t\\N")) {
+        assert!(!search.hits(line.as_bytes()).is_empty(), "{line} would go unseen");
+    }
+    let searched = search_cluster(&search, &mut postgres).await;
+    let of_each = planted.0.iter().map(|secret| String::from_utf8_lossy(&secret.value).into_owned());
+    let unseen: Vec<_> = of_each.filter(|value| !searched.hits.contains(value)).collect();
+    assert_eq!(unseen, Vec::<String>::new(), "in the files");
+}
+
+/// What was found in the files of a PostgreSQL.
+struct Searched {
+    bytes: usize,
+    hits: Vec<String>,
+}
+
+/// Stops the server when all that it was told is in its tables' files, and searches them and its write-ahead log.
+async fn search_cluster(search: &Search, postgres: &mut PostgresServer) -> Searched {
+    postgres.execute("postgres", "CHECKPOINT").await;
+    postgres.stop();
+    let mut searched = Searched { bytes: 0, hits: Vec::new() };
+    for file in files_in(&postgres.data()).iter().filter(|path| path.is_file()) {
+        let bytes = std::fs::read(file).unwrap();
+        searched.hits.extend(search.hits(&bytes).into_iter().map(|hit| hit.value));
+        searched.bytes += bytes.len();
+    }
+    searched
+}
+
+/// Nothing is in the log, and everything would have been seen in it.
+fn assert_nothing_in_the_log(search: &Search, planted: &Planted, log: &str) {
+    assert!(log.contains("\"level\":\"TRACE\""), "the log does not hold all it could");
+    assert_nothing_in(search, "the log", log.as_bytes());
+    println!("{} secrets in {} forms: in {} bytes of log, no hit", planted.0.len(), search.forms(), log.len());
+    assert_would_be_found(search, &planted.0, log.as_bytes());
 }
 
 /// In the middle of this, every secret would have been noticed.
