@@ -95,6 +95,7 @@ impl Application {
     /// Seals everything anew that is not sealed with the active key, while others go on working. Interrupted at any
     /// moment it can be called again, and goes on with what is left: every value names the key that it needs.
     pub async fn rotate_keys(&self, mut tell: impl FnMut(Rotating) + Send) -> Result<Rotated, Failure> {
+        self.note_active_key().await?;
         let mut rotated = Rotated::default();
         for _ in 0..PASSES {
             let pass = self.pass(true, &mut tell).await?;

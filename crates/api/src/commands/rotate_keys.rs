@@ -13,7 +13,7 @@ const TELL_EVERY: u64 = 20_000;
 
 /// Seals everything with the first key of the key file. Exits with 1 while something is left to do.
 pub(crate) async fn run(settings: &Settings) -> Outcome {
-    let app = wiring::application(settings, Role::Beside, &Outside::default()).await?;
+    let app = wiring::application(settings, Role::Look, &Outside::default()).await?;
     let active = app.keyring().active_kid();
     say(format!("Sealing everything with the master key {active}; servers may go on working."));
     let rotated = app.rotate_keys(tell).await?;

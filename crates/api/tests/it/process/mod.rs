@@ -9,6 +9,7 @@ mod commands;
 mod connection;
 mod crash;
 mod database;
+mod erasing;
 mod history;
 mod live;
 mod naughty;

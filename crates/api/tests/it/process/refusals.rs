@@ -80,6 +80,7 @@ fn a_missing_database_beside_a_master_key() {
 fn what_is_asked_of_stored_data_makes_no_database() {
     for command in [
         &["erase", "+4915112345678", "--yes"][..],
+        &["rotate-keys"],
         &["numbers", "show", "+4915112345678"],
         &["blocks", "list"],
         &["accounts", "list"],
