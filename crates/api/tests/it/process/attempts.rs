@@ -1,11 +1,13 @@
 use std::sync::{Arc, Mutex};
 
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use whatotp_domain::Mode;
 use whatotp_testkit::{ServerProcess, create_key};
 
 use super::connection::{Connection, Reply, request};
+use super::database::Database;
 use super::{BINARY, server, without_limits};
 
 /// Connections that are used side by side.
@@ -44,22 +46,24 @@ impl Attempt {
 
 /// A server to be attacked, with a session and a message of its own.
 pub(super) struct Target {
-    pub server: ServerProcess,
+    server: ServerProcess,
     pub session: String,
     pub message: String,
     authorization: String,
     _directory: TempDir,
+    _database: Database,
 }
 
 impl Target {
-    pub(super) async fn start() -> Self {
+    async fn start(database: Database) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let key = create_key(BINARY.as_ref(), directory.path(), &[], Mode::Test);
-        let server = without_limits(server(directory.path())).arg("serve").env("WHATOTP_LOG__LEVEL", "warn").start();
+        let key = create_key(BINARY.as_ref(), directory.path(), &database.variables(), Mode::Test);
+        let server = without_limits(database.used_by(server(directory.path())));
+        let server = server.arg("serve").env("WHATOTP_LOG__LEVEL", "warn").start();
         let authorization = format!("authorization: Bearer {key}\r\n");
         let (session, message) = (String::new(), String::new());
-        let mut target = Self { server, session, message, authorization, _directory: directory };
-        let mut connection = Connection::open(target.server.base_url()).await.unwrap();
+        let mut target = Self { server, session, message, authorization, _directory: directory, _database: database };
+        let mut connection = target.connect().await;
         let attempt =
             Attempt::post("/v1/otp/send", r#"{"to":"+12025550100","channel":"whatsapp","purpose":"attacked"}"#);
         let sent = target.carry_out(&mut connection, &attempt).await;
@@ -67,7 +71,17 @@ impl Target {
         let body = r#"{"phone_number":"+12025550100","template_id":"payment_received","variables":{"1":"1","2":"2"}}"#;
         let queued = target.carry_out(&mut connection, &Attempt::post("/v1/messages/send", body)).await;
         target.message = queued.json()["message_id"].as_str().unwrap().to_owned();
+        // What becomes of them later is the attacks' doing alone.
+        for path in [format!("/v1/otp/{}", target.session), format!("/v1/messages/{}", target.message)] {
+            let look = Attempt::get(format!("{path}?wait_seconds=5"));
+            let arrived = |seen: &Value| seen["status"] == "delivered" || seen["delivery"]["status"] == "delivered";
+            while !arrived(&target.carry_out(&mut connection, &look).await.json()) {}
+        }
         target
+    }
+
+    async fn connect(&self) -> Connection {
+        Connection::open(self.server.base_url()).await.unwrap()
     }
 
     /// One attempt, judged. The connection must be of use afterwards.
@@ -81,33 +95,75 @@ impl Target {
         reply
     }
 
-    /// Carries them all out on a few connections. One is opened anew only when the server has said that it ends it, as it
-    /// may where it did not read a body. Returns how many attempts there were.
-    pub(super) async fn carry_out_all(self: Arc<Self>, attempts: impl IntoIterator<Item = Attempt>) -> usize {
-        let attempts: Vec<_> = attempts.into_iter().collect();
-        let count = attempts.len();
-        let left = Arc::new(Mutex::new(attempts));
-        let mut workers = JoinSet::new();
-        for _ in 0..SIDE_BY_SIDE {
-            let (target, left) = (Arc::clone(&self), Arc::clone(&left));
-            workers.spawn(async move {
-                let mut connection = Connection::open(target.server.base_url()).await.unwrap();
-                let next = || left.lock().unwrap().pop();
-                while let Some(attempt) = next() {
-                    let reply = target.carry_out(&mut connection, &attempt).await;
-                    if reply.header("connection") == Some("close") {
-                        assert!(attempt.body.is_some() && reply.status != 400, "hung up after {attempt:?}");
-                        connection = Connection::open(target.server.base_url()).await.unwrap();
-                    }
-                }
-            });
+    /// One attempt, and what was said to it. The connection is opened anew only when the server has said that it ends it,
+    /// as it may where it did not read a body.
+    async fn tell(&self, connection: &mut Connection, attempt: &Attempt) -> Told {
+        let reply = self.carry_out(connection, attempt).await;
+        if reply.header("connection") == Some("close") {
+            assert!(attempt.body.is_some() && reply.status != 400, "hung up after {attempt:?}");
+            *connection = self.connect().await;
         }
-        while let Some(done) = workers.join_next().await {
-            done.unwrap();
-        }
+        let problem = if reply.status < 400 { Value::Null } else { reply.json() };
+        Told { status: reply.status, code: problem["code"].clone(), errors: problem["errors"].clone() }
+    }
+
+    /// Whether what is said to it depends on what was tried before.
+    fn depends_on_others(&self, attempt: &Attempt) -> bool {
+        let Some(body) = &attempt.body else { return false };
+        let named_in = |text: &str| text.contains(&self.session) || text.contains(&self.message);
+        attempt.headers.contains("idempotency-key")
+            || named_in(&attempt.target)
+            || named_in(&String::from_utf8_lossy(body))
+    }
+
+    fn assert_unharmed(&self) {
         let logs = self.server.logs();
         assert!(!logs.contains("panicked") && !logs.contains("\"level\":\"ERROR\""), "{logs}");
-        count
+    }
+}
+
+/// What a caller can go by.
+#[derive(Debug, PartialEq)]
+struct Told {
+    status: u16,
+    code: Value,
+    errors: Value,
+}
+
+/// The same attempt on a server with SQLite and on one with PostgreSQL.
+type Pair = [Attempt; 2];
+
+/// Carries the same attempts out on each database, and expects the same answers of both. Where an answer depends on those
+/// before it, they come one after the other; the others side by side. Returns how many there were.
+pub(super) async fn carry_out_on_both(attempts: impl Fn(&Target) -> Vec<Attempt>) -> usize {
+    let on_postgres = Database::postgres().await;
+    let targets = Arc::new([Target::start(Database::Sqlite).await, Target::start(on_postgres).await]);
+    let [of_sqlite, of_postgres] = targets.each_ref().map(attempts);
+    assert_eq!(of_sqlite.len(), of_postgres.len());
+    let count = of_sqlite.len();
+    let pairs = of_sqlite.into_iter().zip(of_postgres).map(Pair::from);
+    let (in_order, any): (Vec<_>, Vec<_>) = pairs.partition(|[attempt, _]| targets[0].depends_on_others(attempt));
+    let any = Arc::new(Mutex::new(any.into_iter()));
+    let mut workers = JoinSet::new();
+    workers.spawn(compare(Arc::clone(&targets), Arc::new(Mutex::new(in_order.into_iter()))));
+    for _ in 1..SIDE_BY_SIDE {
+        workers.spawn(compare(Arc::clone(&targets), Arc::clone(&any)));
+    }
+    while let Some(done) = workers.join_next().await {
+        done.unwrap();
+    }
+    targets.iter().for_each(Target::assert_unharmed);
+    count
+}
+
+/// Takes pairs until there are none left.
+async fn compare(targets: Arc<[Target; 2]>, left: Arc<Mutex<impl Iterator<Item = Pair>>>) {
+    let [sqlite, postgres] = &*targets;
+    let (mut to_sqlite, mut to_postgres) = (sqlite.connect().await, postgres.connect().await);
+    let next = || left.lock().unwrap().next();
+    while let Some([on_sqlite, on_postgres]) = next() {
+        let told = tokio::join!(sqlite.tell(&mut to_sqlite, &on_sqlite), postgres.tell(&mut to_postgres, &on_postgres));
+        assert_eq!(told.0, told.1, "SQLite and PostgreSQL differ about {on_sqlite:?}");
     }
 }
 

