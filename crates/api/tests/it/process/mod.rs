@@ -23,6 +23,7 @@ mod searching;
 mod secrecy;
 mod signals;
 mod slow_clients;
+mod timing;
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
