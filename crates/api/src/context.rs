@@ -7,7 +7,7 @@ use whatotp_domain::{IpNet, RequestId};
 use whatotp_ports::{RateLimiter, random};
 use whatotp_whatsapp::cloud_api::webhooks::WebhookSecrets;
 
-use crate::http::KnownKeys;
+use crate::http::{ConsoleAddress, KnownKeys};
 use crate::settings::LimitSettings;
 
 /// What every handler may use.
@@ -20,6 +20,8 @@ pub struct Context {
     pub limits: LimitSettings,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Where the console is reached.
+    pub console: ConsoleAddress,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
     /// How long a request may then take to be answered.

@@ -86,12 +86,30 @@ error_codes! {
     ExpiredApiKey: 401 "expired_api_key" Caller FINAL
         "The API key has expired"
         "Create a new key, deploy it, and remove the expired one.";
+    SessionRequired: 401 "session_required" Caller FINAL
+        "You are not logged in"
+        "Log in with POST /api/v1/auth/login; a session ends after 30 minutes without use and after 12 hours.";
+    InvalidCredentials: 401 "invalid_credentials" Caller FINAL
+        "The e-mail address, password or code is wrong"
+        "Check what was typed, or ask an operator for a link to set a new password.";
+    SecondFactorRequired: 401 "second_factor_required" Caller FINAL
+        "A code of your second factor is required"
+        "Send the code of your authenticator app, or a recovery code, in code.";
     InvalidSignature: 403 "invalid_signature" Operator FINAL
         "The webhook is not signed as it should be"
         "Set whatsapp.app_secret to the secret of the Meta app that sends the webhooks.";
     InvalidVerifyToken: 403 "invalid_verify_token" Operator FINAL
         "The verify token is not the one that is configured"
         "Type the value of the setting whatsapp.verify_token into the webhook form of the Meta app.";
+    PermissionDenied: 403 "permission_denied" Caller FINAL
+        "Your role does not allow this"
+        "Ask an owner or an admin of the account.";
+    ReauthenticationRequired: 403 "reauthentication_required" Caller FINAL
+        "Type your password again first"
+        "Send your password to POST /api/v1/auth/reauthenticate, then repeat the request within ten minutes.";
+    CrossSiteRequest: 403 "cross_site_request" Caller FINAL
+        "The request does not come from a page of this console"
+        "Use the console itself; if it is reached under another address, set console.public_url to that.";
     InsufficientScope: 403 "insufficient_scope" Caller FINAL
         "The API key may not do this"
         "Use a key that has the scope this call needs.";
@@ -101,6 +119,9 @@ error_codes! {
     DestinationNotAllowed: 403 "destination_not_allowed" Operator FINAL
         "Messages to this destination are not allowed"
         "Ask the operator to allow this country or number type if you have users there.";
+    AccountSuspended: 403 "account_suspended" Operator FINAL
+        "The account is suspended"
+        "Ask the operator why; until it is lifted, keys of the account can only read.";
     DestinationBlocked: 403 "destination_blocked" Operator FINAL
         "Messages to this number are blocked"
         "Ask the operator why this number or prefix is blocked; do not retry before the block is lifted.";
@@ -116,6 +137,36 @@ error_codes! {
     TemplateNotFound: 404 "template_not_found" Caller FINAL
         "There is no such template"
         "List the templates with GET /v1/templates and use an id or a name from there.";
+    MemberNotFound: 404 "member_not_found" Caller FINAL
+        "There is no such member"
+        "List the members with GET /api/v1/members.";
+    TicketNotFound: 404 "ticket_not_found" Caller FINAL
+        "There is no such ticket"
+        "List the tickets with GET /api/v1/tickets.";
+    CannedReplyNotFound: 404 "canned_reply_not_found" Caller FINAL
+        "There is no such canned reply"
+        "List the canned replies with GET /api/v1/admin/canned-replies.";
+    InvitationNotFound: 404 "invitation_not_found" Caller FINAL
+        "There is no such invitation"
+        "List the invitations with GET /api/v1/invitations; one that was accepted is gone.";
+    ConsoleSessionNotFound: 404 "console_session_not_found" Caller FINAL
+        "You have no such session"
+        "List your sessions with GET /api/v1/auth/sessions; one that has ended is gone.";
+    KeyNotFound: 404 "key_not_found" Caller FINAL
+        "There is no such API key"
+        "List the account's keys with GET /api/v1/keys; one that is revoked has no successor.";
+    AccountNotFound: 404 "account_not_found" Caller FINAL
+        "There is no such account"
+        "List the accounts with GET /api/v1/admin/accounts.";
+    SenderNotFound: 404 "sender_not_found" Operator FINAL
+        "There is no such sender"
+        "List the senders with GET /api/v1/admin/senders.";
+    BlockNotFound: 404 "block_not_found" Caller FINAL
+        "There is no such block in force"
+        "List the blocks with GET /api/v1/admin/blocks.";
+    DeadLetterNotFound: 404 "dead_letter_not_found" Caller FINAL
+        "There is no such dead letter"
+        "List them with GET /api/v1/admin/dead-letters; one that was replayed or discarded is gone from there.";
     MethodNotAllowed: 405 "method_not_allowed" Caller FINAL
         "The address does not take this method"
         "Use one of the methods in the Allow header.";
@@ -134,6 +185,21 @@ error_codes! {
     NotCancelable: 409 "not_cancelable" Caller FINAL
         "It is too late to cancel"
         "Read the current status; what is sent or finished cannot be canceled.";
+    LastOwner: 409 "last_owner" Caller FINAL
+        "This is the account's last owner"
+        "Make somebody else an owner first.";
+    TicketFull: 409 "ticket_full" Caller FINAL
+        "The ticket takes no more comments"
+        "Open a new ticket, and name this one in it.";
+    EmailTaken: 409 "email_taken" Caller FINAL
+        "The e-mail address is in use"
+        "Use another address, or log in with this one.";
+    NotReplayable: 409 "not_replayable" Caller FINAL
+        "This cannot be sent once more"
+        "Discard it, or have the account send it anew.";
+    LinkInvalid: 410 "link_invalid" Caller FINAL
+        "The link cannot be used"
+        "Ask for a new one: a link works once, and not for ever.";
     SessionExpired: 410 "session_expired" Caller FINAL
         "The session has expired"
         "Start again with POST /v1/otp/send.";
@@ -179,6 +245,9 @@ error_codes! {
     QuotaExceeded: 429 "quota_exceeded" Operator RETRY
         "The account has used up its quota"
         "Ask the operator to raise the quota, or wait for the number of seconds in Retry-After.";
+    LogInLimited: 429 "log_in_limited" Caller RETRY
+        "Too many failed log-ins"
+        "Wait for the number of seconds in Retry-After; until then even the right password is refused.";
     MaxSendsReached: 429 "max_sends_reached" Caller FINAL
         "This session has no sends left"
         "Let the user type the code that was sent, or start a new session after this one has expired.";
@@ -271,7 +340,13 @@ mod tests {
             storage_unavailable";
         // Of the webhook, which has no keys: told to whoever sets it up.
         let webhook = ["invalid_signature", "invalid_verify_token"];
-        let expected: BTreeSet<&str> = contract.split_whitespace().chain(webhook).collect();
+        let console = "session_required invalid_credentials second_factor_required permission_denied \
+            reauthentication_required cross_site_request member_not_found invitation_not_found \
+            console_session_not_found last_owner email_taken link_invalid log_in_limited \
+            account_suspended key_not_found account_not_found sender_not_found block_not_found \
+            dead_letter_not_found not_replayable ticket_not_found ticket_full canned_reply_not_found";
+        let expected = contract.split_whitespace().chain(webhook).chain(console.split_whitespace());
+        let expected: BTreeSet<&str> = expected.collect();
         let actual: BTreeSet<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
         assert_eq!(actual, expected);
     }

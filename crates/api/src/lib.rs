@@ -3,8 +3,10 @@
 //! A request walks one way: `routes` (parse) → `whatotp_application` (the rule) → ports → adapters → back. What every
 //! request passes on its way is in `http`; who is plugged into which port stands in `wiring`.
 
+mod assets;
 pub mod cli;
 mod commands;
+mod console;
 pub mod context;
 pub mod docs;
 pub mod errors;

@@ -6,6 +6,8 @@ use serde_json::Value;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
+use crate::routes::console::{self, admin, deliveries, export, keys, stats};
+use crate::routes::console::{admin_tickets, audit, auth, canned_replies, invitations, members, tickets, totp};
 use crate::routes::{health, messages, meta, otp, sandbox, templates, webhooks};
 
 #[derive(OpenApi)]
@@ -22,6 +24,8 @@ use crate::routes::{health, messages, meta, otp, sandbox, templates, webhooks};
         (name = "Messages", description = "Send template messages."),
         (name = "Templates", description = "See what can be sent."),
         (name = "Sandbox", description = "Read what test keys have sent."),
+        (name = "Console", description = "What people do, with a session instead of an API key."),
+        (name = "Admin", description = "What the people who run the platform do."),
         (name = "Webhooks", description = "What Meta calls."),
         (name = "Health", description = "For load balancers and orchestrators."),
         (name = "Documents", description = "What machines read about this server."),
@@ -31,6 +35,23 @@ use crate::routes::{health, messages, meta, otp, sandbox, templates, webhooks};
         messages::send, messages::status, messages::list, messages::cancel,
         templates::list, templates::get,
         sandbox::list,
+        auth::register, auth::log_in, auth::log_out, auth::refresh, auth::reauthenticate, auth::change_password,
+        auth::me, auth::sessions, auth::end_session,
+        totp::offer, totp::confirm, totp::remove,
+        members::list, members::change, members::remove,
+        invitations::list, invitations::invite, invitations::resend, invitations::withdraw,
+        deliveries::list, deliveries::get, export::csv, stats::statistics, stats::overview,
+        keys::list, keys::create, keys::rotate, keys::revoke,
+        console::templates::list, console::templates::get, console::templates::preview, console::templates::submit,
+        console::templates::sync, console::sandbox::list,
+        admin::accounts::list, admin::accounts::create, admin::accounts::change,
+        admin::senders::list, admin::senders::test,
+        admin::blocks::list, admin::blocks::add, admin::blocks::lift,
+        admin::dead_letters::list, admin::dead_letters::replay, admin::dead_letters::discard,
+        tickets::list, tickets::open, tickets::get, tickets::add_comment, tickets::close, tickets::reopen,
+        admin_tickets::list, admin_tickets::get, admin_tickets::change, admin_tickets::add_comment,
+        canned_replies::list, canned_replies::add, canned_replies::delete,
+        audit::list, audit::admin_list, audit::verify,
         webhooks::handshake, webhooks::receive,
         health::live, health::ready,
         meta::openapi, meta::jwks, meta::security_txt,
@@ -46,7 +67,12 @@ impl utoipa::Modify for ApiKeyScheme {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let mut bearer = Http::new(HttpAuthScheme::Bearer);
         bearer.description = Some("An API key: `Authorization: Bearer sk_live_…` or `sk_test_…`.".to_owned());
-        document.components.get_or_insert_default().add_security_scheme("api_key", SecurityScheme::Http(bearer));
+        let mut session = Http::new(HttpAuthScheme::Bearer);
+        session.description =
+            Some("A session of the console: `Authorization: Bearer cst_…`, or its cookie.".to_owned());
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("api_key", SecurityScheme::Http(bearer));
+        components.add_security_scheme("session", SecurityScheme::Http(session));
     }
 }
 

@@ -13,9 +13,9 @@ use whatotp_application::{Application, error_chain};
 use whatotp_ports::RateLimiter;
 
 use crate::context::Context;
-use crate::http::{KnownKeys, edge, no_such_route};
+use crate::http::{ConsoleAddress, KnownKeys, edge, no_such_route};
 use crate::settings::{ServerRole, Settings};
-use crate::{docs, openapi, routes, worker};
+use crate::{assets, console, docs, openapi, routes, worker};
 
 /// A connection that sends no next request is closed after this.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
@@ -74,6 +74,10 @@ impl Server {
             limiter,
             limits: settings.limits.clone(),
             trusted_proxies: settings.trusted_proxies.clone(),
+            console: ConsoleAddress {
+                public_url: settings.console.public_url_at(address),
+                listens_at: format!("http://{address}"),
+            },
             body_timeout: settings.server.body_timeout(),
             handler_timeout: settings.server.handler_timeout(),
             known_keys: KnownKeys::default(),
@@ -156,5 +160,7 @@ fn mount(role: ServerRole, cfg: &mut web::ServiceConfig) {
     if role != ServerRole::Worker {
         routes::configure(cfg);
         docs::configure(cfg);
+        assets::configure(cfg);
+        console::configure(cfg);
     }
 }

@@ -9,11 +9,13 @@ use whatotp_application::Policy;
 use whatotp_domain::{IpNet, LedgerPolicy, Locale, NumberLimits, OtpPolicy, SendCap, SessionTtl};
 
 mod abuse;
+mod console;
 mod database;
 mod layers;
 mod whatsapp;
 
 pub use abuse::AbuseSettings;
+pub use console::ConsoleSettings;
 pub use database::Database;
 pub use layers::{Explained, Variables, explain};
 use layers::{Layers, unusable};
@@ -84,6 +86,8 @@ pub struct Settings {
     pub whatsapp: WhatsappSettings,
     /// How long things are kept.
     pub retention: RetentionSettings,
+    /// The console.
+    pub console: ConsoleSettings,
     /// HTTP.
     pub server: ServerSettings,
     /// SQLite.
@@ -163,6 +167,8 @@ pub struct RetentionSettings {
     delivery_days: u32,
     variables_hours: u32,
     event_days: u32,
+    audit_days: u32,
+    ticket_days: u32,
     idempotency_hours: u32,
 }
 
@@ -296,6 +302,8 @@ impl Settings {
             delivery_retention: seconds(retention.delivery_days.saturating_mul(86_400)),
             variables_retention: seconds(retention.variables_hours.saturating_mul(3600)),
             event_retention: seconds(retention.event_days.saturating_mul(86_400)),
+            audit_retention: seconds(retention.audit_days.saturating_mul(86_400)),
+            ticket_retention: seconds(retention.ticket_days.saturating_mul(86_400)),
         }
     }
 
@@ -358,6 +366,8 @@ impl Settings {
             (self.sqlite.readers > 0 && self.sqlite.queue > 0, "sqlite.readers and sqlite.queue must be at least 1"),
             (self.retention.variables_hours > 0, "retention.variables_hours must be at least 1"),
             (self.retention.event_days > 0, "retention.event_days must be at least 1"),
+            (self.retention.audit_days > 0, "retention.audit_days must be at least 1"),
+            (self.retention.ticket_days > 0, "retention.ticket_days must be at least 1"),
             (
                 self.postgres.connections > 0 && self.postgres.queue > 0 && self.postgres.statement_timeout_seconds > 0,
                 "postgres.connections, postgres.queue and postgres.statement_timeout_seconds must be at least 1",
@@ -365,6 +375,10 @@ impl Settings {
             (
                 self.role == ServerRole::All || !matches!(self.database(), Ok(Database::Sqlite(_))),
                 "role must be all with SQLite, which one process uses at a time; several processes need PostgreSQL",
+            ),
+            (
+                self.console.is_usable(),
+                "console.public_url must be an http or https URL without a query, such as https://otp.example.com",
             ),
             (self.server.body_timeout_seconds > 0, "server.body_timeout_seconds must be at least 1"),
             (self.server.handler_timeout_seconds > 0, "server.handler_timeout_seconds must be at least 1"),

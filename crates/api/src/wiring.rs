@@ -6,9 +6,9 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use whatotp_application::{Application, Ports};
 use whatotp_ports::{
-    AccountStore, ApiKeyStore, Clock, DeliveryStore, DestinationStore, Entropy, EventStore, IdempotencyStore,
-    MasterKeyStore, PersonalDataStore, QuotaStore, RateLimiter, SenderStore, SessionStore, TemplateStore, TrafficStore,
-    Wakeups, random,
+    AccountStore, ApiKeyStore, AuditStore, Clock, ConsoleSessionStore, DeliveryStore, DestinationStore, Entropy,
+    EventStore, IdempotencyStore, LinkStore, MasterKeyStore, PersonalDataStore, QuotaStore, RateLimiter, SenderStore,
+    SessionStore, TemplateStore, TicketStore, TrafficStore, UserStore, Wakeups, random,
 };
 use whatotp_redis::RedisRateLimiter;
 use whatotp_storage::postgres::{self, PostgresOpenError, PostgresStore, PostgresWakeups};
@@ -148,9 +148,14 @@ pub async fn application(settings: &Settings, role: Role, outside: &Outside) -> 
         templates: stores.templates,
         senders: stores.senders,
         events: stores.events,
+        audit: stores.audit,
+        tickets: stores.tickets,
         destinations: stores.destinations,
         quotas: stores.quotas,
         traffic: stores.traffic,
+        users: stores.users,
+        console_sessions: stores.console_sessions,
+        links: stores.links,
         master_keys: stores.master_keys,
         personal_data: stores.personal_data,
         live_channel: cloud_api.clone(),
@@ -176,9 +181,14 @@ struct Stores {
     templates: Arc<dyn TemplateStore>,
     senders: Arc<dyn SenderStore>,
     events: Arc<dyn EventStore>,
+    audit: Arc<dyn AuditStore>,
+    tickets: Arc<dyn TicketStore>,
     destinations: Arc<dyn DestinationStore>,
     quotas: Arc<dyn QuotaStore>,
     traffic: Arc<dyn TrafficStore>,
+    users: Arc<dyn UserStore>,
+    console_sessions: Arc<dyn ConsoleSessionStore>,
+    links: Arc<dyn LinkStore>,
     master_keys: Arc<dyn MasterKeyStore>,
     personal_data: Arc<dyn PersonalDataStore>,
 }
@@ -193,9 +203,14 @@ where
         + TemplateStore
         + SenderStore
         + EventStore
+        + AuditStore
+        + TicketStore
         + DestinationStore
         + QuotaStore
         + TrafficStore
+        + UserStore
+        + ConsoleSessionStore
+        + LinkStore
         + MasterKeyStore
         + PersonalDataStore
         + 'static,
@@ -210,9 +225,14 @@ where
             templates: store.clone(),
             senders: store.clone(),
             events: store.clone(),
+            audit: store.clone(),
+            tickets: store.clone(),
             destinations: store.clone(),
             quotas: store.clone(),
             traffic: store.clone(),
+            users: store.clone(),
+            console_sessions: store.clone(),
+            links: store.clone(),
             master_keys: store.clone(),
             personal_data: store,
         }

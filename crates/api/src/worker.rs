@@ -119,7 +119,10 @@ pub(crate) async fn sweep(app: Application, mut draining: watch::Receiver<bool>)
                         events = swept.events,
                         traffic = swept.traffic,
                         blocks = swept.blocks,
+                        console = swept.console,
                         variables = swept.variables,
+                        audit = swept.audit,
+                        tickets = swept.tickets,
                         "swept what was over"
                     );
                 }

@@ -64,6 +64,11 @@ impl Application {
         Ok(set)
     }
 
+    /// Whether an account's keys may do nothing but read. A change takes a few seconds to be noticed everywhere.
+    pub async fn is_suspended(&self, account: AccountId) -> Result<bool, Failure> {
+        Ok(self.destinations().await?.rules(account).suspended)
+    }
+
     /// Every block, newest first, those that have ended lately included.
     pub async fn list_blocks(&self) -> Result<Vec<Block>, Failure> {
         Ok(self.ports.destinations.list_blocks().await?)
@@ -88,6 +93,13 @@ impl Application {
     /// Lifts a block. `false` when there is none in force.
     pub async fn lift(&self, account: Option<AccountId>, what: &Blocked) -> Result<bool, Failure> {
         let lifted = self.ports.destinations.end_block(self.block_key(account, what), self.ports.clock.now()).await?;
+        self.destinations.forget();
+        Ok(lifted)
+    }
+
+    /// Lifts a block of the list. `false` when it is not in force.
+    pub async fn lift_block(&self, key: BlockKey) -> Result<bool, Failure> {
+        let lifted = self.ports.destinations.end_block(key, self.ports.clock.now()).await?;
         self.destinations.forget();
         Ok(lifted)
     }

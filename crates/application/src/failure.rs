@@ -35,6 +35,9 @@ pub enum Failure {
          with it. Put it back, run `whatotp rotate-keys`, and drop it when that says so"
     )]
     DroppedMasterKey(Kid),
+    /// More passwords are being checked than there are cores for.
+    #[error("too many passwords are being checked at the same time")]
+    Busy,
     /// A value that was opened is not what was sealed.
     #[error("a stored {0} cannot be understood")]
     Corrupt(&'static str),

@@ -1,4 +1,6 @@
-use whatotp_domain::{AccountScope, Delivery, DeliveryEvent, DeliveryId, DeliveryStatus, EventKind, Mode, Timestamp};
+use whatotp_domain::{
+    AccountScope, Asked, Delivery, DeliveryEvent, DeliveryId, DeliveryStatus, EventKind, Mode, Timestamp,
+};
 use whatotp_ports::{DeliveryKind, DeliveryRecord, NewDelivery, Topic, random};
 
 use crate::first_attempt::NewOtpDelivery;
@@ -35,7 +37,8 @@ impl Application {
         let row_id = record.id.to_bytes();
         let to = self.open_number(delivery_row(record, &row_id), &record.recipient)?;
         let id = DeliveryId::new(now, random(&*self.ports.entropy)?);
-        let new = NewOtpDelivery { id, session: &stored.session, to: &to, locale: record.locale.clone() };
+        let locale = record.locale.clone();
+        let new = NewOtpDelivery { id, session: &stored.session, to: &to, locale, asked: Asked::default() };
         let delivery = NewDelivery { route, leased_for: None, ..self.new_otp_delivery(&new, now)? };
         let fallen = self.ports.sessions.fall_back(record.scope, session, record.id, delivery, now).await?;
         if fallen {

@@ -1,4 +1,4 @@
-use whatotp_domain::{Delivery, DeliveryId, Locale, OtpSession, PhoneNumber, Timestamp};
+use whatotp_domain::{Asked, Country, Delivery, DeliveryId, Locale, OtpSession, PhoneNumber, Timestamp};
 use whatotp_ports::{Content, DeliveryKind, Lease, NewDelivery, SessionRecord, Topic};
 
 use crate::hand_over::{HandedOver, Letter};
@@ -12,6 +12,7 @@ pub(crate) struct NewOtpDelivery<'a> {
     pub session: &'a OtpSession,
     pub to: &'a PhoneNumber,
     pub locale: Option<Locale>,
+    pub asked: Asked,
 }
 
 /// A code is waited for, so the request that asks for one hands it over itself. It holds the delivery's first lease:
@@ -28,6 +29,8 @@ impl Application {
             kind: DeliveryKind::Otp(new.session.id),
             recipient: self.seal_number(row, new.to)?,
             number: self.keyring.blind_index(scope, new.to),
+            country: Country::known(new.to),
+            asked: new.asked,
             variables: None,
             metadata: None,
             locale: new.locale.clone(),

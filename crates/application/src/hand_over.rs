@@ -66,7 +66,7 @@ impl Application {
     }
 
     /// Sends from one sender, in the best language there is.
-    async fn send_from(
+    pub(crate) async fn send_from(
         &self,
         origin: &Origin,
         message: &mut OutboundMessage,

@@ -5,10 +5,14 @@
 //! (the store is down) is a [`Failure`].
 
 mod admission;
+mod audit;
 mod cancel_otp;
 mod codes;
+mod console_sessions;
 mod content;
+mod dead_letters;
 mod deliver;
+mod delivery_log;
 mod destinations;
 mod erasure;
 mod failure;
@@ -20,12 +24,17 @@ mod guessing;
 mod hand_over;
 mod idempotency;
 mod ingest;
+mod joining;
 mod keys;
+mod log_in;
+mod members;
 mod messages;
 mod notices;
 mod numbers;
 mod otp_status;
 mod outcome;
+mod overview;
+mod passwords;
 mod policy;
 mod resend_otp;
 mod retry_budget;
@@ -33,15 +42,20 @@ mod rotation;
 mod routing;
 mod sandbox_inbox;
 mod sealing;
+mod second_factor;
 mod send_message;
 mod send_otp;
 mod senders;
 mod setup;
+mod statistics;
 mod submit_template;
 mod sweep;
 mod template_sync;
 mod templates;
+mod test_send;
+mod tickets;
 mod traffic;
+mod users;
 mod verify_otp;
 mod views;
 mod watch;
@@ -50,9 +64,9 @@ use std::sync::Arc;
 
 use whatotp_domain::Mode;
 use whatotp_ports::{
-    AccountStore, ApiKeyStore, Catalog, Clock, DeliveryStore, DestinationStore, Entropy, EventStore, IdempotencyStore,
-    MasterKeyStore, MessageChannel, PersonalDataStore, QuotaStore, SenderStore, SessionStore, TemplateStore,
-    TrafficStore, Wakeups,
+    AccountStore, ApiKeyStore, AuditStore, Catalog, Clock, ConsoleSessionStore, DeliveryStore, DestinationStore,
+    Entropy, EventStore, IdempotencyStore, LinkStore, MasterKeyStore, MessageChannel, PersonalDataStore, QuotaStore,
+    SenderStore, SessionStore, TemplateStore, TicketStore, TrafficStore, UserStore, Wakeups,
 };
 use whatotp_vault::Keyring;
 
@@ -61,6 +75,8 @@ use crate::fresh::Fresh;
 use crate::guessing::Turnstile;
 use crate::keys::KeyUses;
 use crate::notices::Told;
+use crate::overview::Overviews;
+use crate::passwords::PasswordWork;
 use crate::retry_budget::RetryBudget;
 use crate::routing::Routing;
 use crate::template_sync::FirstSyncs;
@@ -68,24 +84,34 @@ use crate::traffic::TrafficCounters;
 
 pub use admission::NotAdmitted;
 pub use cancel_otp::OtpCanceled;
+pub use console_sessions::LoggedIn;
+pub use dead_letters::{DeadLetterView, Replayed};
+pub use delivery_log::{DeliveryDetail, LogLine, LogPage, LogQuery};
 pub use destinations::Blocked;
 pub use erasure::Erasure;
 pub use failure::{Failure, error_chain};
 pub use idempotency::Earlier;
+pub use joining::{FollowLink, LinkFollowed};
 pub use keys::{Authenticated, NewKey};
+pub use log_in::{LogIn, LogInAnswer, PasswordChanged};
+pub use members::{ChangeMember, MemberChanged};
 pub use messages::{MessageCanceled, MessageQuery};
 pub use numbers::NumberCount;
+pub use overview::{Attention, AttentionKind};
 pub use policy::Policy;
 pub use resend_otp::OtpResent;
 pub use rotation::{KeyUse, Rotated, Rotating};
 pub use sandbox_inbox::{InboxItem, InboxQuery};
+pub use second_factor::TotpOffer;
 pub use send_message::{MessageSent, SendMessage};
 pub use send_otp::{OtpSent, SendOtp};
 pub use senders::{NewSender, SenderCheck};
 pub use setup::FirstRun;
+pub use statistics::Statistics;
 pub use sweep::Swept;
 pub use template_sync::Synced;
 pub use templates::TemplateRef;
+pub use tickets::{CommentView, Linked, NewTicket, TicketOpened, TicketStep, TicketStepped, TicketSummary, TicketView};
 pub use verify_otp::{OtpVerified, Typed, Verification, VerifyOtp};
 pub use views::{MessageView, SessionView};
 pub use watch::{Change, Watch};
@@ -113,12 +139,22 @@ pub struct Ports {
     pub senders: Arc<dyn SenderStore>,
     /// What happened.
     pub events: Arc<dyn EventStore>,
+    /// Who did what.
+    pub audit: Arc<dyn AuditStore>,
     /// Which numbers get messages.
     pub destinations: Arc<dyn DestinationStore>,
     /// How many messages accounts have sent.
     pub quotas: Arc<dyn QuotaStore>,
     /// How many messages went where, and how many codes came back.
     pub traffic: Arc<dyn TrafficStore>,
+    /// What customers ask.
+    pub tickets: Arc<dyn TicketStore>,
+    /// Who logs in to the console.
+    pub users: Arc<dyn UserStore>,
+    /// Who is logged in.
+    pub console_sessions: Arc<dyn ConsoleSessionStore>,
+    /// The one-time links.
+    pub links: Arc<dyn LinkStore>,
     /// Which master keys the data needs.
     pub master_keys: Arc<dyn MasterKeyStore>,
     /// What is stored about one person.
@@ -147,6 +183,8 @@ pub struct Application {
     traffic: Arc<TrafficCounters>,
     turnstile: Arc<Turnstile>,
     told: Arc<Told>,
+    passwords: Arc<PasswordWork>,
+    overviews: Arc<Overviews>,
 }
 
 impl Application {
@@ -165,6 +203,8 @@ impl Application {
             traffic: Arc::default(),
             turnstile: Arc::default(),
             told: Arc::default(),
+            passwords: Arc::default(),
+            overviews: Arc::default(),
         }
     }
 

@@ -3,7 +3,7 @@ use std::sync::{Mutex, PoisonError};
 
 use whatotp_domain::{AccountId, EventId, EventKind, LogEvent, MessageTemplate, Mode, TemplateStatus};
 use whatotp_domain::{AccountScope, DeliveryError};
-use whatotp_ports::{Content, NewEvent, Notice, OutboundMessage, SendOutcome, Stopped, Topic, random};
+use whatotp_ports::{Content, EventFilter, NewEvent, Notice, OutboundMessage, SendOutcome, Stopped, Topic, random};
 
 use crate::{Application, Failure, error_chain};
 
@@ -29,6 +29,16 @@ impl Application {
     /// Events older than `before`, newest first.
     pub async fn list_events(&self, before: Option<EventId>, limit: u32) -> Result<Vec<LogEvent>, Failure> {
         Ok(self.ports.events.list_events(before, limit).await?)
+    }
+
+    /// Events that fit `filter` and are older than `before`, newest first.
+    pub async fn find_events(
+        &self,
+        filter: &EventFilter,
+        before: Option<EventId>,
+        limit: u32,
+    ) -> Result<Vec<LogEvent>, Failure> {
+        Ok(self.ports.events.find_events(filter, before, limit).await?)
     }
 
     /// Writes an event down, once for everything with the same `occasion`.

@@ -37,6 +37,10 @@ pub struct Policy {
     pub variables_retention: Duration,
     /// How long an event is kept.
     pub event_retention: Duration,
+    /// How long an entry of the audit log is kept.
+    pub audit_retention: Duration,
+    /// How long a ticket is kept, from its closing.
+    pub ticket_retention: Duration,
 }
 
 impl Policy {

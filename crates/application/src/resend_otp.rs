@@ -1,5 +1,5 @@
 use whatotp_domain::{
-    AccountScope, DeliveryError, DeliveryId, PhoneNumber, SendRefused, SessionId, SessionStatus, Timestamp,
+    AccountScope, Asked, DeliveryError, DeliveryId, PhoneNumber, SendRefused, SessionId, SessionStatus, Timestamp,
 };
 use whatotp_ports::{Before, Claim, Prior, Resend, Resent, SendOutcome, SessionRecord, Withdrawal, random};
 
@@ -40,6 +40,7 @@ impl Application {
         &self,
         scope: AccountScope,
         id: SessionId,
+        asked: Asked,
         claim: Option<Claim>,
     ) -> Result<OtpResent, Failure> {
         if !self.is_open(scope).await? {
@@ -53,7 +54,7 @@ impl Application {
             Ok(admitted) => admitted,
             Err(refused) => return Ok(OtpResent::NotAdmitted(refused)),
         };
-        let resent = self.resend_to(earlier, to, claim).await?;
+        let resent = self.resend_to(earlier, to, asked, claim).await?;
         self.close(admitted, matches!(resent, OtpResent::Sent(_) | OtpResent::Unreachable(_))).await?;
         Ok(resent)
     }
@@ -62,6 +63,7 @@ impl Application {
         &self,
         earlier: SessionRecord,
         to: PhoneNumber,
+        asked: Asked,
         claim: Option<Claim>,
     ) -> Result<OtpResent, Failure> {
         let (scope, id) = (earlier.session.scope, earlier.session.id);
@@ -70,7 +72,7 @@ impl Application {
 
         let now = self.ports.clock.now();
         let delivery_id = DeliveryId::new(now, random(&*self.ports.entropy)?);
-        let new = NewOtpDelivery { id: delivery_id, session: &earlier.session, to: &to, locale };
+        let new = NewOtpDelivery { id: delivery_id, session: &earlier.session, to: &to, locale, asked };
         let delivery = self.new_otp_delivery(&new, now)?;
         let limits = self.policy.limits_of(scope, &to);
         let everybody = self.keyring.global_index(&to);

@@ -4,7 +4,8 @@ use whatotp_domain::Timestamp;
 use whatotp_ports::{MasterKeyStore, Resealed, SealedColumn, SealedRow, SealedRowKey, SealedTable, random};
 use whatotp_vault::{Keyring, Kid, Place, Sealed};
 
-use crate::sealing::{CLAIMS, DELIVERIES, SESSIONS};
+use crate::sealing::{CLAIMS, COMMENTS, DELIVERIES, LINKS, SESSIONS, TICKETS, USERS, of_account};
+use crate::tickets::comment_row;
 use crate::{Application, Failure, Ports};
 
 /// Rows of one step: few, so that nobody waits long for one of them.
@@ -210,6 +211,10 @@ fn row_id(key: &SealedRowKey) -> Vec<u8> {
         SealedRowKey::Session(_, id) => id.to_bytes().to_vec(),
         SealedRowKey::Delivery(_, id) => id.to_bytes().to_vec(),
         SealedRowKey::Claim(_, key) => key.as_bytes().to_vec(),
+        SealedRowKey::Ticket(_, id) => id.to_bytes().to_vec(),
+        SealedRowKey::User(_, id) => id.to_bytes().to_vec(),
+        SealedRowKey::Link(_, id) => id.to_bytes().to_vec(),
+        SealedRowKey::Comment(_, ticket, id) => comment_row(*ticket, *id),
     }
 }
 
@@ -219,13 +224,22 @@ fn place<'a>(key: &SealedRowKey, column: SealedColumn, row: &'a [u8]) -> Place<'
         SealedRowKey::Session(scope, _) => (Some(*scope), SESSIONS),
         SealedRowKey::Delivery(scope, _) => (Some(*scope), DELIVERIES),
         SealedRowKey::Claim(scope, _) => (Some(*scope), CLAIMS),
+        SealedRowKey::Ticket(account, _) => (Some(of_account(*account)), TICKETS),
+        SealedRowKey::Comment(account, ..) => (Some(of_account(*account)), COMMENTS),
+        SealedRowKey::User(account, _) => (Some(of_account(*account)), USERS),
+        SealedRowKey::Link(account, _) => (Some(of_account(*account)), LINKS),
     };
     let column = match column {
         SealedColumn::AccessToken => "access_token",
         SealedColumn::Recipient => "recipient",
         SealedColumn::Metadata => "metadata",
         SealedColumn::Variables => "variables",
-        SealedColumn::Answer => "body",
+        SealedColumn::Answer | SealedColumn::Body => "body",
+        SealedColumn::Subject => "subject",
+        SealedColumn::Email => "email",
+        SealedColumn::Name => "name",
+        // One becomes the other as it is.
+        SealedColumn::Totp | SealedColumn::TotpPending => "totp",
     };
     Place { scope, table, column, row }
 }

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use whatotp_domain::{AccountScope, Metadata, PhoneNumber, Variables};
+use whatotp_domain::{AccountId, AccountScope, Metadata, Mode, PhoneNumber, Variables};
 use whatotp_ports::random;
 use whatotp_vault::{Place, Sealed};
 
@@ -23,6 +23,15 @@ impl Row<'_> {
 pub(crate) const SESSIONS: &str = "otp_sessions";
 pub(crate) const DELIVERIES: &str = "deliveries";
 pub(crate) const CLAIMS: &str = "idempotency_claims";
+pub(crate) const USERS: &str = "users";
+pub(crate) const LINKS: &str = "console_links";
+pub(crate) const TICKETS: &str = "tickets";
+pub(crate) const COMMENTS: &str = "ticket_comments";
+
+/// What is sealed for an account as a whole is sealed as the live half's.
+pub(crate) const fn of_account(account: AccountId) -> AccountScope {
+    AccountScope { account, mode: Mode::Live }
+}
 
 impl Application {
     pub(crate) fn seal(&self, row: Row<'_>, column: &'static str, plain: &[u8]) -> Result<Sealed, Failure> {

@@ -1,6 +1,6 @@
 use whatotp_domain::{
-    AccountScope, DeliveryId, Locale, MessageTtl, Metadata, PhoneNumber, TemplateCategory, TemplateStatus,
-    VariableMismatch, Variables,
+    AccountScope, Asked, Country, DeliveryId, Locale, MessageTtl, Metadata, PhoneNumber, TemplateCategory,
+    TemplateStatus, VariableMismatch, Variables,
 };
 use whatotp_ports::{Claim, DeliveryKind, Enqueued, NewDelivery, Prior, Topic, random};
 
@@ -25,6 +25,8 @@ pub struct SendMessage {
     pub ttl: MessageTtl,
     /// What comes back with every answer.
     pub metadata: Metadata,
+    /// Who asks.
+    pub asked: Asked,
     /// The caller's claim.
     pub claim: Option<Claim>,
 }
@@ -61,7 +63,7 @@ impl Application {
     }
 
     async fn queue_message(&self, command: SendMessage) -> Result<MessageSent, Failure> {
-        let SendMessage { scope, to, template, variables, locale, ttl, metadata, claim } = command;
+        let SendMessage { scope, to, template, variables, locale, ttl, metadata, asked, claim } = command;
         if !self.is_open(scope).await? {
             return Ok(MessageSent::ChannelUnavailable);
         }
@@ -87,6 +89,8 @@ impl Application {
             kind: DeliveryKind::Message(template.id()),
             recipient: self.seal_number(row, &to)?,
             number: self.keyring.blind_index(scope, &to),
+            country: Country::known(&to),
+            asked,
             variables: self.seal_variables(row, &variables)?,
             metadata: self.seal_metadata(row, &metadata)?,
             locale,

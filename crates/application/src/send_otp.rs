@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use whatotp_domain::{
-    AccountScope, CodeLength, DeliveryError, DeliveryId, GuessRefused, Locale, Metadata, OtpSession, PhoneNumber,
-    Purpose, SendRefused, SessionId, SessionTtl,
+    AccountScope, Asked, CodeLength, DeliveryError, DeliveryId, GuessRefused, Locale, Metadata, OtpSession,
+    PhoneNumber, Purpose, SendRefused, SessionId, SessionTtl,
 };
 use whatotp_ports::{Before, Claim, Issued, NewSession, Prior, SendOutcome, SessionRecord, Topic, Withdrawal, random};
 
@@ -30,6 +30,8 @@ pub struct SendOtp {
     pub client_ip: Option<[u8; 16]>,
     /// What comes back with every answer.
     pub metadata: Metadata,
+    /// Who asks.
+    pub asked: Asked,
     /// The caller's claim.
     pub claim: Option<Claim>,
 }
@@ -73,7 +75,7 @@ impl Application {
     }
 
     async fn issue_otp(&self, command: SendOtp, client_ip: Option<String>) -> Result<OtpSent, Failure> {
-        let SendOtp { scope, to, length, purpose, locale, ttl, metadata, claim, .. } = command;
+        let SendOtp { scope, to, length, purpose, locale, ttl, metadata, asked, claim, .. } = command;
         if !self.is_open(scope).await? {
             return Ok(OtpSent::ChannelUnavailable);
         }
@@ -87,7 +89,7 @@ impl Application {
         let session = OtpSession::new(id, scope, purpose, length, &self.policy.otp, (now, expires_at));
         let delivery_id = DeliveryId::new(now, random(&*self.ports.entropy)?);
         let delivery =
-            self.new_otp_delivery(&NewOtpDelivery { id: delivery_id, session: &session, to: &to, locale }, now)?;
+            self.new_otp_delivery(&NewOtpDelivery { id: delivery_id, session: &session, to: &to, locale, asked }, now)?;
 
         let row_id = id.to_bytes();
         let row = Row { scope, table: SESSIONS, id: &row_id };

@@ -48,6 +48,12 @@ impl Application {
         Ok(self.ports.senders.list_routes().await?)
     }
 
+    /// The senders that an account's live messages go out from, first choice first.
+    pub async fn senders_of(&self, account: AccountId) -> Result<Vec<SenderId>, Failure> {
+        let origins = self.origins_of(AccountScope { account, mode: Mode::Live }).await?;
+        Ok(origins.into_iter().map(|origin| origin.sender.id.clone()).collect())
+    }
+
     /// Makes a sender, or changes the one with this id.
     pub async fn put_sender(&self, new: NewSender) -> Result<(), Failure> {
         self.store_sender(new, false).await

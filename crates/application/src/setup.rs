@@ -54,6 +54,11 @@ impl Application {
         }
     }
 
+    /// Every account, oldest first.
+    pub async fn list_accounts(&self) -> Result<Vec<Account>, Failure> {
+        Ok(self.ports.accounts.list_accounts().await?)
+    }
+
     /// Makes an account, with its sample templates.
     pub async fn create_account(&self, name: &str) -> Result<AccountId, Failure> {
         let now = self.ports.clock.now();

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use whatotp_domain::{Dimension, Timestamp};
+use whatotp_domain::{ConsoleSession, Dimension, LogInTries, Timestamp};
 
 use crate::{Application, Failure};
 
@@ -33,8 +33,14 @@ pub struct Swept {
     pub traffic: u64,
     /// Blocks of numbers.
     pub blocks: u64,
+    /// Console sessions, one-time links and failed log-ins.
+    pub console: u64,
     /// Messages whose template variables were wiped.
     pub variables: u64,
+    /// Entries of the audit log.
+    pub audit: u64,
+    /// Tickets.
+    pub tickets: u64,
 }
 
 impl Swept {
@@ -49,7 +55,10 @@ impl Swept {
             + self.events
             + self.traffic
             + self.blocks
+            + self.console
             + self.variables
+            + self.audit
+            + self.tickets
     }
 }
 
@@ -67,9 +76,31 @@ impl Application {
             events: ports.events.purge_events(now.minus(policy.event_retention), CHUNK).await?,
             traffic: self.purge_traffic(now).await?,
             blocks: ports.destinations.purge_blocks(now.minus(BLOCKS_WAIT), CHUNK).await?,
+            console: self.purge_console(now).await?,
+            audit: self.purge_audit(now).await?,
+            tickets: ports.tickets.purge_tickets(now.minus(policy.ticket_retention), CHUNK).await?,
             variables: ports.personal_data.wipe_variables(now.minus(policy.variables_retention), CHUNK).await?,
         })
     }
+
+    async fn purge_console(&self, now: Timestamp) -> Result<u64, Failure> {
+        let (seen, made) = ConsoleSession::over_before(now);
+        let ports = &self.ports;
+        Ok(ports.console_sessions.purge_console_sessions(seen, made, CHUNK).await?
+            + ports.links.purge_links(now, CHUNK).await?
+            + ports.users.purge_log_ins(LogInTries::forgotten_before(now), CHUNK).await?)
+    }
+
+    /// What was tampered with is kept, and whoever looks is told.
+    async fn purge_audit(&self, now: Timestamp) -> Result<u64, Failure> {
+        let written_before = now.minus(self.policy.audit_retention);
+        let purged = self.ports.audit.purge_audit(written_before, CHUNK, &self.keyring.audit_key()).await?;
+        if !purged.is_whole {
+            tracing::error!("the audit log was tampered with and is not purged: run `whatotp audit verify`");
+        }
+        Ok(purged.deleted)
+    }
+
     async fn purge_traffic(&self, now: Timestamp) -> Result<u64, Failure> {
         let mut deleted = 0;
         for dimension in Dimension::ALL {

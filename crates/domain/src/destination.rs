@@ -19,6 +19,19 @@ impl Country {
         known.then(|| Self::of(&code))
     }
 
+    /// Puts a stored code together again, whether or not any number belongs there now. `None` when it is no code.
+    #[must_use]
+    pub fn recall(text: &str) -> Option<Self> {
+        let letters = text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+        (letters && (2..=3).contains(&text.len())).then(|| Self::of(text))
+    }
+
+    /// Where a number belongs, for the log; `None` when it is in no numbering plan any more.
+    #[must_use]
+    pub fn known(number: &PhoneNumber) -> Option<Self> {
+        Some(Self::from(number)).filter(|country| country.as_str() != "ZZ")
+    }
+
     fn of(code: &str) -> Self {
         let mut letters = [b' '; 3];
         for (slot, letter) in letters.iter_mut().zip(code.bytes()) {
@@ -90,6 +103,10 @@ mod tests {
             assert_eq!(Country::parse(text), None, "{text}");
         }
         assert_eq!(Country::from(&PhoneNumber::parse("+41446681800").unwrap()), country("CH"));
+        for text in ["CH", "001"] {
+            assert_eq!(Country::recall(text), Some(country(text)));
+        }
+        assert_eq!(["", "C", "ch", "CHEE", "Ü"].map(Country::recall), [None; 5]);
     }
 
     #[test]

@@ -122,6 +122,18 @@ ids! {
     TemplateId = "tpl";
     /// Something that happened and that an operator may want to know.
     EventId = "evt";
+    /// Somebody who logs in to the console.
+    UserId = "usr";
+    /// Somebody who is logged in to the console, on one device; the session's token is another thing, and secret.
+    ConsoleSessionId = "ses";
+    /// A one-time link: an invitation, say. Its token is another thing, and secret.
+    LinkId = "lnk";
+    /// A ticket: a question to the people of the platform.
+    TicketId = "tkt";
+    /// One comment on a ticket.
+    CommentId = "cmt";
+    /// An answer that the people of the platform keep ready.
+    CannedReplyId = "rpl";
     /// One HTTP request, as shown in `X-Request-Id` and in the logs.
     RequestId = "req";
 }

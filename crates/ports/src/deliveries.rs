@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use whatotp_domain::{
-    AccountScope, Delivery, DeliveryEvent, DeliveryId, DeliveryStatus, Locale, SenderId, SessionId, TemplateId,
-    Timestamp,
+    AccountScope, ApiKeyId, Asked, Country, Delivery, DeliveryError, DeliveryEvent, DeliveryId, DeliveryStatus, Locale,
+    RequestId, SenderId, SessionId, TemplateId, Timestamp,
 };
 use whatotp_vault::{BlindIndex, MessageIndex, Sealed};
 
@@ -31,6 +31,10 @@ pub struct NewDelivery {
     pub recipient: Sealed,
     /// The number's blind index.
     pub number: BlindIndex,
+    /// Where the number belongs, if it is known.
+    pub country: Option<Country>,
+    /// Who asked for it.
+    pub asked: Asked,
     /// The template's values, sealed.
     pub variables: Option<Sealed>,
     /// What the customer attached to a message, sealed.
@@ -60,6 +64,10 @@ pub struct DeliveryRecord {
     pub recipient: Sealed,
     /// The number's blind index.
     pub number: BlindIndex,
+    /// Where the number belongs, if it is known.
+    pub country: Option<Country>,
+    /// Who asked for it.
+    pub asked: Asked,
     /// The template's values, sealed.
     pub variables: Option<Sealed>,
     /// What the customer attached, sealed.
@@ -204,12 +212,82 @@ pub struct DeliveryFilter {
     pub number: Option<BlindIndex>,
     /// Made at or after this moment.
     pub created_after: Option<Timestamp>,
+    /// Made before this moment.
+    pub created_before: Option<Timestamp>,
+    /// That failed for this reason, in the provider's numbers.
+    pub error: Option<u32>,
+    /// Asked for with this API key.
+    pub key: Option<ApiKeyId>,
+    /// Asked for in this request.
+    pub request: Option<RequestId>,
+    /// To this country.
+    pub country: Option<Country>,
     /// Only what was ever given to the provider.
     pub handed_over: bool,
     /// Older than this one.
     pub before: Option<DeliveryId>,
     /// At most so many.
     pub limit: u32,
+}
+
+/// What one look into the log found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeliveryPage {
+    /// What fits, newest first.
+    pub found: Vec<DeliveryRecord>,
+    /// The oldest delivery that was looked at, when the look ended there: older ones may fit, too. `None` when there is
+    /// nothing older, or as many as were asked for are found.
+    pub looked_until: Option<DeliveryId>,
+}
+
+/// What statistics need to know of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryCount {
+    /// Which.
+    pub id: DeliveryId,
+    /// The session whose code it carries.
+    pub session: Option<SessionId>,
+    /// Whether it is the first of its session.
+    pub is_first: bool,
+    /// The template that it is.
+    pub template: Option<TemplateId>,
+    /// Where its number belongs, if it is known.
+    pub country: Option<Country>,
+    /// How far it has come.
+    pub status: DeliveryStatus,
+    /// Whether the provider ever had it, or may have had it.
+    pub handed_over: bool,
+    /// When it arrived.
+    pub delivered_at: Option<Timestamp>,
+    /// Why it failed.
+    pub error: Option<u32>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A delivery that was given up, or that nobody can work on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Whose.
+    pub scope: AccountScope,
+    /// Which.
+    pub id: DeliveryId,
+    /// What it carries.
+    pub kind: DeliveryKind,
+    /// How far it has come.
+    pub status: DeliveryStatus,
+    /// Why it failed, if the provider said so.
+    pub error: Option<DeliveryError>,
+    /// Where its number belongs, if it is known.
+    pub country: Option<Country>,
+    /// Who had it last.
+    pub sender: Option<SenderId>,
+    /// How often it was given to the provider, or tried to be.
+    pub attempts: u32,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When its time was over.
+    pub expires_at: Timestamp,
 }
 
 /// Everything that is ever sent: the outbox, the timeline and the log in one.
@@ -247,6 +325,37 @@ pub trait DeliveryStore: Send + Sync {
 
     /// Deliveries of this scope that fit, newest first.
     async fn list_deliveries(&self, scope: AccountScope, filter: &DeliveryFilter) -> StoreResult<Vec<DeliveryRecord>>;
+
+    /// As [`DeliveryStore::list_deliveries`], but looks at no more than `look_at` of the account's deliveries, of both
+    /// modes, from the newest that the filter lets in by its time. MUST look at all of them, over as many calls as it takes,
+    /// when each call's filter is `before` the last one's `looked_until`.
+    async fn search_deliveries(
+        &self,
+        scope: AccountScope,
+        filter: &DeliveryFilter,
+        look_at: u32,
+    ) -> StoreResult<DeliveryPage>;
+
+    /// At most `limit` deliveries of this scope that were made at or after `from` and before `to`, and are older than
+    /// `before`, newest first: only what statistics need of them.
+    async fn count_deliveries(
+        &self,
+        scope: AccountScope,
+        range: (Timestamp, Timestamp),
+        before: Option<DeliveryId>,
+        limit: u32,
+    ) -> StoreResult<Vec<DeliveryCount>>;
+
+    /// At most `limit` deliveries, of every account, that failed or expired, are not due any more and were not discarded,
+    /// and are older than `before`, newest first.
+    async fn list_dead_letters(&self, before: Option<DeliveryId>, limit: u32) -> StoreResult<Vec<DeadLetter>>;
+
+    /// One of those that [`DeliveryStore::list_dead_letters`] lists.
+    async fn find_dead_letter(&self, id: DeliveryId) -> StoreResult<Option<DeadLetter>>;
+
+    /// Notes that an operator has seen to a delivery that was given up. `false`, and nothing changed, when it was not given
+    /// up, or was discarded before.
+    async fn discard_dead_letter(&self, scope: AccountScope, id: DeliveryId, now: Timestamp) -> StoreResult<bool>;
 
     /// Cancels a message that is queued and that no worker has taken. A session's code is no message: it is canceled with
     /// its session, and not found here.

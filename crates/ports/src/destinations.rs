@@ -10,6 +10,8 @@ pub struct AccountRules {
     pub countries: Countries,
     /// How many live messages it may send.
     pub quota: Quota,
+    /// Whether its keys may do nothing but read.
+    pub suspended: bool,
 }
 
 /// What a block is about.

@@ -1,5 +1,7 @@
 use async_trait::async_trait;
-use whatotp_domain::{AccountScope, DeliveryId, SenderId, SessionId, Timestamp};
+use whatotp_domain::{
+    AccountId, AccountScope, CommentId, DeliveryId, LinkId, SenderId, SessionId, TicketId, Timestamp, UserId,
+};
 use whatotp_vault::{IdempotencyHash, Kid, Sealed};
 
 use crate::StoreResult;
@@ -15,11 +17,28 @@ pub enum SealedTable {
     Deliveries,
     /// `idempotency_claims`: `answer`.
     Claims,
+    /// `tickets`: `subject`.
+    Tickets,
+    /// `ticket_comments`: `body`.
+    Comments,
+    /// `users`: `email`, `name`, `totp` and `totp_pending`.
+    Users,
+    /// `console_links`: `email`.
+    Links,
 }
 
 impl SealedTable {
     /// Every one. The senders come first: they are few, and without their tokens nothing is sent.
-    pub const ALL: [Self; 4] = [Self::Senders, Self::Sessions, Self::Deliveries, Self::Claims];
+    pub const ALL: [Self; 8] = [
+        Self::Senders,
+        Self::Sessions,
+        Self::Deliveries,
+        Self::Claims,
+        Self::Tickets,
+        Self::Comments,
+        Self::Users,
+        Self::Links,
+    ];
 
     /// Its name in the database.
     #[must_use]
@@ -29,6 +48,10 @@ impl SealedTable {
             Self::Sessions => "otp_sessions",
             Self::Deliveries => "deliveries",
             Self::Claims => "idempotency_claims",
+            Self::Tickets => "tickets",
+            Self::Comments => "ticket_comments",
+            Self::Users => "users",
+            Self::Links => "console_links",
         }
     }
 }
@@ -44,6 +67,14 @@ pub enum SealedRowKey {
     Delivery(AccountScope, DeliveryId),
     /// A claim.
     Claim(AccountScope, IdempotencyHash),
+    /// A ticket.
+    Ticket(AccountId, TicketId),
+    /// A comment on a ticket.
+    Comment(AccountId, TicketId, CommentId),
+    /// A user.
+    User(AccountId, UserId),
+    /// An invitation.
+    Link(AccountId, LinkId),
 }
 
 impl SealedRowKey {
@@ -55,6 +86,10 @@ impl SealedRowKey {
             Self::Session(..) => SealedTable::Sessions,
             Self::Delivery(..) => SealedTable::Deliveries,
             Self::Claim(..) => SealedTable::Claims,
+            Self::Ticket(..) => SealedTable::Tickets,
+            Self::Comment(..) => SealedTable::Comments,
+            Self::User(..) => SealedTable::Users,
+            Self::Link(..) => SealedTable::Links,
         }
     }
 }
@@ -72,6 +107,18 @@ pub enum SealedColumn {
     Variables,
     /// The answer to a request under an `Idempotency-Key`.
     Answer,
+    /// What a ticket is called.
+    Subject,
+    /// What a comment says.
+    Body,
+    /// What a user logs in by, or who is invited.
+    Email,
+    /// What a user is called.
+    Name,
+    /// A user's second factor.
+    Totp,
+    /// The one that is to be.
+    TotpPending,
 }
 
 /// What is sealed in one row.

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use whatotp_domain::{
     AccountId, AccountScope, Attempted, CodeLength, Delivery, DeliveryId, GuessRefused, LedgerPolicy, LiveSession,
-    Mode, NumberLedger, NumberLimits, OtpSession, SendRefused, SenderId, SessionId, SessionStatus, Timestamp,
+    Mode, NumberLedger, NumberLimits, OtpSession, Purpose, SendRefused, SenderId, SessionId, SessionStatus, Timestamp,
 };
 use whatotp_vault::{BlindIndex, Kid, Sealed};
 
@@ -155,6 +155,34 @@ pub struct Sent {
     pub sender: Option<SenderId>,
 }
 
+/// What lists and statistics need to know of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionState {
+    /// Which.
+    pub id: SessionId,
+    /// What its code is for.
+    pub purpose: Purpose,
+    /// Where it stands. One whose time is over may still be called pending.
+    pub status: SessionStatus,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When its time is over.
+    pub expires_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+}
+
+impl SessionState {
+    /// Where it stands at `now`.
+    #[must_use]
+    pub fn status_at(&self, now: Timestamp) -> SessionStatus {
+        match self.status {
+            SessionStatus::Pending if self.expires_at <= now => SessionStatus::Expired,
+            status => status,
+        }
+    }
+}
+
 /// What came of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "it is the large one nearly always, and is moved a few times")]
@@ -261,6 +289,9 @@ pub trait SessionStore: Send + Sync {
     /// A session and the way of its latest delivery. Of a delivery and its fallbacks, which carry the same code at the
     /// same time, it is the one of the most [`promise`](whatotp_domain::DeliveryStatus::promise); the latest, when several are.
     async fn find(&self, scope: AccountScope, session: SessionId) -> StoreResult<Option<(SessionRecord, Sent)>>;
+
+    /// Those of these sessions that are there, in any order.
+    async fn session_states(&self, scope: AccountScope, sessions: Vec<SessionId>) -> StoreResult<Vec<SessionState>>;
 
     /// Deletes at most `limit` sessions that were created before `created_before`, of every account. Returns how many.
     async fn purge_sessions(&self, created_before: Timestamp, limit: u32) -> StoreResult<u64>;

@@ -1,22 +1,31 @@
 //! Values for tests, short to ask for: `a_session(ALICE).purpose("login").at(START)`.
 
+mod people;
 mod provider;
+mod tickets;
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use whatotp_domain::{
-    AccountId, AccountScope, ApiKey, ApiKeyId, ApiKeySecret, CodeLength, DeliveryError, DeliveryEvent, DeliveryId,
-    DeliveryStatus, LedgerPolicy, Locale, MessageTemplate, Mode, NumberLimits, OtpPolicy, OtpSession, PhoneNumber,
-    Purpose, Scope, ScopeSet, SessionId, TemplateBody, TemplateCategory, TemplateId, Timestamp, Translation,
+    AccountId, AccountScope, ApiKey, ApiKeyId, ApiKeySecret, Asked, CodeLength, Country, DeliveryError, DeliveryEvent,
+    DeliveryId, DeliveryStatus, LedgerPolicy, Locale, MessageTemplate, Mode, NumberLimits, OtpPolicy, OtpSession,
+    PhoneNumber, Purpose, RequestId, Scope, ScopeSet, SessionId, TemplateBody, TemplateCategory, TemplateId, Timestamp,
+    Translation,
 };
 use whatotp_ports::{
     Account, Attempt, Before, Claim, DeliveryKind, NewDelivery, NewSession, Resend, SessionRecord, Withdrawal,
 };
 use whatotp_vault::{BlindIndex, KeyHash, Keyring, Place, Sealed, key_hash};
 
-pub use self::provider::{a_log_event, a_report, a_sender, an_acceptance, message_of, naming, sender_id};
+pub use self::people::{
+    a_bootstrap_link, a_console_session, a_reset_link, a_user, an_invitation, link_hash, recovery_hash, session_hash,
+};
+pub use self::provider::{
+    a_log_event, a_report, a_sender, an_acceptance, an_audit_entry, message_of, naming, sender_id,
+};
+pub use self::tickets::{a_comment, a_ticket};
 use crate::{START, test_keyring};
 
 /// A number.
@@ -205,6 +214,8 @@ impl SessionBuilder {
             kind: DeliveryKind::Otp(id),
             recipient: sealed(&self.number),
             number,
+            country: Country::parse("DE"),
+            asked: an_asker(1),
             variables: None,
             metadata: None,
             locale: Locale::parse("pt-BR"),
@@ -239,6 +250,8 @@ pub fn a_resend(record: &SessionRecord, now: Timestamp) -> Resend {
         kind: DeliveryKind::Otp(session.id),
         recipient: record.recipient.clone(),
         number: record.number,
+        country: None,
+        asked: Asked::default(),
         variables: None,
         metadata: None,
         locale: None,
@@ -292,6 +305,12 @@ pub fn a_withdrawal(record: &SessionRecord, before: Before) -> Withdrawal {
     }
 }
 
+/// Somebody who asks for a message, with a key of their own, soon after the start.
+#[must_use]
+pub fn an_asker(n: u8) -> Asked {
+    Asked { key: Some(ApiKeyId::new(START, [n; 10])), request: Some(RequestId::new(START, [n; 10])) }
+}
+
 /// A message to `number`, left to the next worker.
 #[must_use]
 pub fn a_message(number: &str, now: Timestamp) -> NewDelivery {
@@ -301,6 +320,8 @@ pub fn a_message(number: &str, now: Timestamp) -> NewDelivery {
         kind: DeliveryKind::Message(TemplateId::new(START, [3; 10])),
         recipient: sealed(number),
         number: index_of(home(), number),
+        country: Country::parse("AT"),
+        asked: an_asker(2),
         variables: Some(sealed("variables of a message")),
         metadata: Some(sealed("metadata of a message")),
         locale: Locale::parse("en"),

@@ -1,9 +1,10 @@
-use whatotp_domain::{AccountScope, PhoneNumber};
+use whatotp_domain::{AccountScope, EmailAddress, PhoneNumber};
 
 use crate::Keyring;
 use crate::digest::{digests, hex_prefix};
 
 const PER_ACCOUNT: &str = "whatotp/phone-index/v1/account";
+const EMAIL: &str = "whatotp/email-index/v1";
 const MESSAGE: &str = "whatotp/message-index/v1";
 const GLOBAL: &str = "whatotp/phone-index/v1/global";
 const TRAFFIC: &str = "whatotp/traffic-index/v1";
@@ -13,6 +14,9 @@ digests! {
     ///
     /// It is still personal data. An unkeyed hash would be no protection: all numbers there are can be tried.
     BlindIndex;
+
+    /// A keyed hash of an e-mail address, by which a user is found without the address being readable in the database.
+    EmailIndex;
 
     /// A keyed hash of a provider's id for a message, by which its reports are joined with the message. A keyed one,
     /// because the id holds the recipient's number: a wamid is that number, among other things, in base64.
@@ -50,6 +54,14 @@ impl Keyring {
     pub fn global_index(&self, number: &PhoneNumber) -> BlindIndex {
         let number = number.as_e164();
         BlindIndex(self.indexing().phone_index.tag(GLOBAL, &[number.as_bytes()]))
+    }
+
+    /// An e-mail address, whatever the case it is typed in.
+    ///
+    /// Uses the index key, so that it outlives rotations (see [`Keyring`]).
+    #[must_use]
+    pub fn email_index(&self, address: &EmailAddress) -> EmailIndex {
+        EmailIndex(self.indexing().phone_index.tag(EMAIL, &[address.folded().as_bytes()]))
     }
 
     /// A provider's id for a message.

@@ -16,8 +16,11 @@ const FIELD: &str = "whatotp/field/v1";
 const IDEMPOTENCY: &str = "whatotp/idempotency/v1";
 const LIMIT: &str = "whatotp/limit/v1";
 const RECEIPT: &str = "whatotp/receipt/v1";
+const CSRF: &str = "whatotp/csrf/v1";
+const AUDIT: &str = "whatotp/audit/v1";
 
 /// HMAC-SHA256 under one key, ready to be asked. Wiped when dropped.
+#[derive(Clone)]
 pub(crate) struct MacKey(Hmac<Sha256>);
 
 impl MacKey {
@@ -52,7 +55,9 @@ pub(crate) struct KeySet {
     pub(crate) field: XChaCha20Poly1305,
     pub(crate) idempotency: MacKey,
     pub(crate) limit: MacKey,
+    pub(crate) csrf: MacKey,
     pub(crate) receipt: SigningKey,
+    pub(crate) audit: MacKey,
 }
 
 impl KeySet {
@@ -64,7 +69,9 @@ impl KeySet {
             field: XChaCha20Poly1305::new((&*master.subkey::<32>(FIELD)).into()),
             idempotency: MacKey::derive(master, IDEMPOTENCY),
             limit: MacKey::derive(master, LIMIT),
+            csrf: MacKey::derive(master, CSRF),
             receipt: SigningKey::from_bytes(&master.subkey(RECEIPT)),
+            audit: MacKey::derive(master, AUDIT),
         }
     }
 }
@@ -157,7 +164,7 @@ mod tests {
 
     #[test]
     fn no_two_working_keys_are_equal() {
-        let labels = ["whatotp/kid/v1", OTP, PHONE_INDEX, FIELD, IDEMPOTENCY, LIMIT, RECEIPT];
+        let labels = ["whatotp/kid/v1", OTP, PHONE_INDEX, FIELD, IDEMPOTENCY, LIMIT, RECEIPT, AUDIT, CSRF];
         let masters: Vec<MasterKey> = ["a", "b", "c"].into_iter().map(master).collect();
         let keys: HashSet<[u8; 32]> =
             masters.iter().flat_map(|master| labels.map(|label| *master.subkey(label))).collect();

@@ -1,5 +1,6 @@
 //! The rows, for every engine alike, and their way to and from the ports' records.
 
+mod audit;
 mod claims;
 mod deliveries;
 mod destinations;
@@ -12,11 +13,16 @@ pub(crate) mod sealed;
 mod senders;
 mod sessions;
 mod templates;
+mod tickets;
 pub(crate) mod traces;
 mod traffic;
+mod users;
 
+pub(crate) use audit::{AuditHeadRow, AuditRow, lengthen, shorten};
 pub(crate) use claims::ClaimRow;
-pub(crate) use deliveries::{After, DeliveryRow, StepRow, TargetRow, WayRow};
+pub(crate) use deliveries::{
+    After, CountRow, DeadLetterRow, DeliveryRow, GIVEN_UP, IdRange, StepRow, TargetRow, WayRow,
+};
 pub(crate) use destinations::{AccountRulesRow, BlockRow, block_columns};
 pub(crate) use events::EventRow;
 pub(crate) use keys::{AccountRow, ApiKeyRow};
@@ -24,9 +30,13 @@ pub(crate) use ledgers::{LedgerRow, Places, place as ledger_place};
 pub(crate) use quotas::UsageRow;
 pub(crate) use reports::{ProviderMessageRow, WaitingReportRow};
 pub(crate) use senders::{AccountSenderRow, SenderRow, quality};
-pub(crate) use sessions::SessionRow;
+pub(crate) use sessions::{SessionRow, SessionStateRow};
 pub(crate) use templates::TemplateRow;
+pub(crate) use tickets::{CannedReplyRow, CommentRow, TicketRow};
 pub(crate) use traffic::TrafficRow;
+pub(crate) use users::{
+    ConsoleSessionRow, LinkRow, LogInTriesRow, UserRow, count_codes, judge, recovery_codes, step, without_code,
+};
 
 use whatotp_domain::{AccountId, AccountScope, DeliveryError, Mode, SenderId, Timestamp};
 

@@ -127,6 +127,10 @@ diesel::table! {
         due_at -> Nullable<BigInt>,
         created_at -> BigInt,
         expires_at -> BigInt,
+        country -> Nullable<Text>,
+        key_id -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+        discarded_at -> Nullable<BigInt>,
     }
 }
 
@@ -207,12 +211,77 @@ diesel::table! {
 }
 
 diesel::table! {
+    audit_log (seq) {
+        seq -> BigInt,
+        id -> Text,
+        at -> BigInt,
+        account_id -> Nullable<Text>,
+        actor -> Text,
+        action -> Text,
+        subject -> Text,
+        detail -> Text,
+        mac -> Binary,
+    }
+}
+
+diesel::table! {
+    audit_head (id) {
+        id -> Integer,
+        anchor_seq -> BigInt,
+        anchor_mac -> Binary,
+        seq -> BigInt,
+        mac -> Binary,
+        seal -> Binary,
+    }
+}
+
+diesel::table! {
+    tickets (account_id, id) {
+        account_id -> Text,
+        id -> Text,
+        status -> Text,
+        priority -> Text,
+        assignee -> Nullable<Text>,
+        link -> Nullable<Text>,
+        opened_by -> Text,
+        subject -> Binary,
+        comments -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        closed_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    ticket_comments (account_id, ticket_id, id) {
+        account_id -> Text,
+        ticket_id -> Text,
+        id -> Text,
+        author -> Text,
+        side -> Text,
+        internal -> Integer,
+        body -> Binary,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    canned_replies (id) {
+        id -> Text,
+        title -> Text,
+        body -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
     account_rules (account_id) {
         account_id -> Text,
         countries_allowed -> Text,
         countries_denied -> Text,
         per_day -> Nullable<BigInt>,
         per_month -> Nullable<BigInt>,
+        suspended -> Integer,
     }
 }
 
@@ -248,3 +317,60 @@ diesel::table! {
         verified -> BigInt,
     }
 }
+
+diesel::table! {
+    users (id) {
+        id -> Text,
+        account_id -> Text,
+        role -> Text,
+        operator -> Integer,
+        email_index -> Binary,
+        email -> Binary,
+        name -> Binary,
+        password -> Text,
+        totp -> Nullable<Binary>,
+        totp_pending -> Nullable<Binary>,
+        totp_step -> BigInt,
+        recovery_codes -> Text,
+        created_at -> BigInt,
+        last_login_at -> Nullable<BigInt>,
+        disabled_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    console_sessions (id) {
+        id -> Text,
+        account_id -> Text,
+        user_id -> Text,
+        hash -> Binary,
+        user_agent -> Text,
+        created_at -> BigInt,
+        authenticated_at -> BigInt,
+        last_seen_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    console_links (id) {
+        id -> Text,
+        account_id -> Text,
+        kind -> Text,
+        hash -> Binary,
+        user_id -> Nullable<Text>,
+        role -> Nullable<Text>,
+        email -> Nullable<Binary>,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    log_in_tries (email) {
+        email -> Binary,
+        failures -> BigInt,
+        last_at -> BigInt,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(console_sessions, users);

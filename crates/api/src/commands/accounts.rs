@@ -43,7 +43,8 @@ async fn list(app: &Application, json: bool) -> Outcome {
         say("There are no accounts. Make one: whatotp accounts create --name NAME");
         return Ok(ExitCode::SUCCESS);
     }
-    let mut rows = vec![["ACCOUNT", "NAME", "ALLOWED", "DENIED", "PER DAY", "PER MONTH"].map(str::to_owned)];
+    let mut rows =
+        vec![["ACCOUNT", "NAME", "ALLOWED", "DENIED", "PER DAY", "PER MONTH", "SUSPENDED"].map(str::to_owned)];
     rows.extend(accounts.iter().map(|account| row(account, &of(account))));
     aligned(&rows).iter().for_each(say);
     Ok(ExitCode::SUCCESS)
@@ -68,7 +69,7 @@ async fn set(app: &Application, options: SetRules) -> Outcome {
     if !app.set_rules(account, rules.clone()).await? {
         return Err(format!("there is no account {account}; `whatotp accounts list` shows them").into());
     }
-    let AccountRules { countries, quota } = rules;
+    let AccountRules { countries, quota, .. } = rules;
     say(format!(
         "{account} may write to {}, but not to {}; {} messages a day, {} a month. A running server notices within 5 \
          seconds.",
@@ -80,8 +81,8 @@ async fn set(app: &Application, options: SetRules) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn row(account: &Account, rules: &AccountRules) -> [String; 6] {
-    let AccountRules { countries, quota } = rules;
+fn row(account: &Account, rules: &AccountRules) -> [String; 7] {
+    let AccountRules { countries, quota, suspended } = rules;
     [
         account.id.to_string(),
         account.name.clone(),
@@ -89,6 +90,7 @@ fn row(account: &Account, rules: &AccountRules) -> [String; 6] {
         written(&countries.denied, "none"),
         limit(quota.per_day),
         limit(quota.per_month),
+        if *suspended { "yes" } else { "no" }.to_owned(),
     ]
 }
 
@@ -101,6 +103,7 @@ fn described(account: &Account, rules: &AccountRules) -> Value {
         "countries_denied": codes(&rules.countries.denied),
         "per_day": rules.quota.per_day,
         "per_month": rules.quota.per_month,
+        "suspended": rules.suspended,
         "created_at": account.created_at.to_string(),
     })
 }

@@ -1,6 +1,7 @@
 //! The commands of the binary, one file each.
 
 pub(crate) mod accounts;
+pub(crate) mod audit;
 pub(crate) mod blocks;
 pub(crate) mod config;
 pub(crate) mod doctor;
@@ -17,6 +18,7 @@ pub(crate) mod simulator;
 mod table;
 pub(crate) mod templates;
 pub(crate) mod try_run;
+pub(crate) mod users;
 
 use std::error::Error;
 use std::io::{Write as _, stderr, stdout};

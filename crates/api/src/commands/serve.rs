@@ -3,13 +3,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use whatotp_application::{Application, FirstRun, error_chain};
+use whatotp_application::{Application, Failure, FirstRun, error_chain};
+use whatotp_domain::LinkKind;
 use whatotp_ports::Topic;
 
 use super::{Outcome, say};
+use crate::http::one_time_link;
 use crate::logging;
 use crate::server::Server;
-use crate::settings::Settings;
+use crate::settings::{ServerRole, Settings};
 use crate::wiring::{self, Outside, Role};
 
 /// How long the first look at WhatsApp's templates may hold up the start.
@@ -22,7 +24,8 @@ pub(crate) async fn serve(settings: &Settings) -> Outcome {
     let app = wiring::application(settings, Role::Own, &outside).await?;
     first_sync(&app).await;
     let signals = Signals::listen()?;
-    let server = start(settings, app, &outside).await?;
+    let server = start(settings, app.clone(), &outside).await?;
+    miss_the_first(settings, &app).await?;
     say(format!("listening on http://{}", server.address()));
     run_until_told_to_stop(server, signals, settings.server.drain()).await
 }
@@ -38,9 +41,35 @@ pub(crate) async fn quick_start(settings: &Settings) -> Outcome {
     // Not before it listens: a key that is made is shown, now or never.
     let first_run = app.set_up().await?;
     welcome(settings, &format!("http://{}", server.address()), first_run.as_ref())?;
+    show_the_console(&app, &settings.console.public_url_at(server.address())).await?;
     say(format!("listening on http://{}", server.address()));
     // Nobody balances load over a quick start: Ctrl-C ends it at once.
     run_until_told_to_stop(server, signals, Duration::ZERO).await
+}
+
+/// Where the console is, and at the first start by which link its first user comes in.
+async fn show_the_console(app: &Application, url: &str) -> Result<(), Failure> {
+    match app.first_bootstrap_link().await? {
+        Some(token) => {
+            say(format!(
+                "  The console    {}  (for its first user: once, within the hour)",
+                one_time_link(url, LinkKind::Bootstrap, &token)
+            ));
+        }
+        None => say(format!("  The console    {url}/console")),
+    }
+    say("");
+    Ok(())
+}
+
+/// A server's output is read by others than its owner, so the link is not in it.
+async fn miss_the_first(settings: &Settings, app: &Application) -> Result<(), Failure> {
+    if settings.role != ServerRole::Worker && !app.ports().users.has_users().await? {
+        tracing::info!(
+            "the console has no user yet: `whatotp user bootstrap` makes the link by which the first one comes in"
+        );
+    }
+    Ok(())
 }
 
 /// Reads the templates before the first request needs one. WhatsApp being out of reach is no reason not to start: codes
@@ -88,7 +117,6 @@ fn welcome(settings: &Settings, url: &str, first_run: Option<&FirstRun>) -> Resu
         say("  Your test key  was shown at the first start; make another: whatotp keys create --mode test");
         say(format!("  The guide      {url}/docs"));
     }
-    say("");
     Ok(())
 }
 

@@ -32,6 +32,20 @@ impl ErrorCode {
                 "The key was created with an expiry date, and that date has passed. Rotate keys with an overlap: create \
                  the new one, deploy it, then revoke the old one. Nothing was sent or charged."
             }
+            Self::SessionRequired => {
+                "The console's API takes a session's token, in the cookie __Host-session or as Authorization: Bearer, and \
+                 this request had none that works. API keys do not open it. A session is over after 30 minutes without \
+                 use, after 12 hours, when its password is changed elsewhere, and when the member is disabled."
+            }
+            Self::InvalidCredentials => {
+                "One of the three is wrong, and which of them is not said: whoever guesses must not learn which addresses \
+                 have an account. A code of the second factor works once. After ten failures for one address there is a \
+                 wait, which grows to half an hour."
+            }
+            Self::SecondFactorRequired => {
+                "The password is right, and this member has set up an authenticator app. Send the same request again with \
+                 code. It did not count as a failure."
+            }
             Self::InvalidSignature => {
                 "The webhook carries no X-Hub-Signature-256, or one that was not made with the app secret that is \
                  configured. Copy the secret from App settings, Basic, in Meta's app dashboard into \
@@ -41,6 +55,20 @@ impl ErrorCode {
             Self::InvalidVerifyToken => {
                 "Meta asks this when you save the webhook form, and the token typed there is not the setting \
                  whatsapp.verify_token, or that is empty. Make the two equal and save the form again."
+            }
+            Self::PermissionDenied => {
+                "Every member of an account has a role, and the role of this one does not allow the operation. The detail \
+                 names the permission. Nothing was changed; the table of roles is in the guide."
+            }
+            Self::ReauthenticationRequired => {
+                "Keys, credentials and members are changed only by somebody who has typed their password within the last \
+                 ten minutes. Nothing was changed. After POST /api/v1/auth/reauthenticate, which gives the session a new \
+                 token, the same request succeeds."
+            }
+            Self::CrossSiteRequest => {
+                "A browser sent the session's cookie, but not from a page of this console: Sec-Fetch-Site or Origin names \
+                 another site, the header X-CSRF-Token is missing or wrong, or the body is a form. It was refused before \
+                 anything was looked up. Programs use Authorization: Bearer, which needs none of this."
             }
             Self::InsufficientScope => {
                 "The key is genuine but lacks the scope of this call: otp:send, otp:verify, messages:send or read. \
@@ -56,6 +84,11 @@ impl ErrorCode {
                 "The number is valid, but its country is not one that the account may write to, or nobody may write to \
                  numbers of its type (premium rate, toll-free, pager and so on); reason says which. It was refused \
                  before anything was sent or charged. A retry does not help until the operator changes the policy."
+            }
+            Self::AccountSuspended => {
+                "An operator has suspended the account. Its keys still read sessions, messages and templates, and do nothing \
+                 else; the console stays open to its members. Nothing was sent or charged, and no retry helps before the \
+                 operator lifts it."
             }
             Self::DestinationBlocked => {
                 "An operator has blocked this number, its prefix or its country, or many codes were sent to numbers \
@@ -78,6 +111,43 @@ impl ErrorCode {
             Self::TemplateNotFound => {
                 "No template of this account has that id or name. Names are compared exactly. Nothing was queued; \
                  GET /v1/templates lists what can be sent."
+            }
+            Self::MemberNotFound => {
+                "No member of this account has that id. An id of another account gives exactly the same answer. Nothing \
+                 was changed."
+            }
+            Self::TicketNotFound => {
+                "No ticket of this account has that id, or it was closed so long ago that it is not kept. An id of another \
+                 account gives exactly the same answer. Nothing was changed."
+            }
+            Self::CannedReplyNotFound => {
+                "No answer that the people of the platform keep ready has that id: it was deleted, perhaps by somebody else. \
+                 Nothing was changed."
+            }
+            Self::InvitationNotFound => {
+                "No open invitation of this account has that id: it was accepted or taken back, or is another account's. \
+                 Nothing was changed."
+            }
+            Self::ConsoleSessionNotFound => {
+                "You have no session of that id, or it has ended. Sessions of other members give exactly the same answer. \
+                 Nothing was changed."
+            }
+            Self::KeyNotFound => {
+                "No API key of this account has that id, or it is revoked or expired and so has no successor. Keys of other \
+                 accounts give exactly the same answer. Nothing was changed."
+            }
+            Self::AccountNotFound => "No account of this installation has that id. Nothing was changed.",
+            Self::SenderNotFound => {
+                "The installation has no sender of that id, or the account has none to send from. whatotp senders add makes \
+                 one. Nothing was sent."
+            }
+            Self::BlockNotFound => {
+                "No block with these three is in force: it was lifted before, its time is over, or it is another account's. \
+                 Nothing was changed."
+            }
+            Self::DeadLetterNotFound => {
+                "No delivery of that id was given up and waits for an operator: it was replayed or discarded, or arrived \
+                 after all. It is still in its account's log."
             }
             Self::MethodNotAllowed => {
                 "The path exists, but not for this method: for instance GET where POST is needed. The Allow header \
@@ -105,6 +175,26 @@ impl ErrorCode {
             Self::NotCancelable => {
                 "Only a pending session and a message that is still queued can be canceled. This one has already been \
                  sent, or has reached its final status. Nothing was changed; read it with GET to see where it stands."
+            }
+            Self::LastOwner => {
+                "Every account has an owner who can log in, so the last one is not removed, disabled or given another \
+                 role. Nothing was changed. Two requests at the same moment cannot get around it."
+            }
+            Self::TicketFull => {
+                "A ticket holds at most 200 comments. The comment was not stored, and the ticket stands as it did. A new ticket \
+                 with the same session or message linked goes on from here."
+            }
+            Self::EmailTaken => {
+                "An e-mail address belongs to one member of one account of the installation. Nothing was changed, and the \
+                 link still works."
+            }
+            Self::LinkInvalid => {
+                "The link was used, taken back or replaced, or its time is over: an hour for the first start and for a \
+                 new password, seven days for an invitation. Whoever made it can make another."
+            }
+            Self::NotReplayable => {
+                "The message was given up, and sending it once more would be wrong or is not possible: the code's session is \
+                 over, the template is gone, or its values were wiped. The detail says which. Nothing was sent."
             }
             Self::SessionExpired => {
                 "The session's lifetime (expires_in_seconds, 300 by default) is over, so even the right code is \
@@ -181,6 +271,11 @@ impl ErrorCode {
                 "The account has sent as many codes and messages as the operator allows it in a day or a month (UTC); \
                  period says which. Nothing was sent or charged. It succeeds again at retry_at, when the next period \
                  begins, or when the quota is raised."
+            }
+            Self::LogInLimited => {
+                "Ten log-ins in a row failed for this e-mail address, whoever tried. From then on each further one has to \
+                 wait, 30 seconds at first, doubled up to half an hour; a right password or a day without a failure ends \
+                 it. The operator can end it at once with whatotp user unlock."
             }
             Self::MaxSendsReached => {
                 "The session has been sent as often as it may be; sends_remaining was 0. Nothing was sent, the code is \

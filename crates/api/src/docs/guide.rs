@@ -3,9 +3,9 @@
 use askama::Template;
 use whatotp_whatsapp::{SCENARIOS, ScenarioRow};
 
-use super::assets;
 use super::page::{ContentsGroup, ContentsItem, Page, Section};
 use super::samples::{self, SampleGroup};
+use crate::assets;
 
 const CONTENTS: &[(&str, &[(&str, &str)])] = &[
     (
@@ -52,7 +52,7 @@ pub(super) fn render() -> askama::Result<String> {
     });
     Guide {
         page: Page::new(Section::Guide, contents.collect()),
-        example_js: assets::href("example.js"),
+        example_js: assets::href("docs/example.js"),
         send: samples::SEND,
         verify: samples::VERIFY,
         message: samples::MESSAGE,

@@ -2,7 +2,6 @@
 //!
 //! Everything is rendered on the server and embedded in the binary; the pages load nothing from anywhere else.
 
-mod assets;
 mod errors_page;
 mod explanations;
 mod guide;
@@ -46,12 +45,7 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
         .service(web::resource("/").route(web::get().to(to_guide)).route(web::head().to(to_guide)))
         .service(web::resource(["/docs", "/docs/"]).route(web::get().to(guide)).route(web::head().to(guide)))
         .service(web::resource("/docs/reference").route(web::get().to(reference)).route(web::head().to(reference)))
-        .service(web::resource("/docs/errors").route(web::get().to(errors)).route(web::head().to(errors)))
-        .service(
-            web::resource("/docs/assets/{file}")
-                .route(web::get().to(assets::serve))
-                .route(web::head().to(assets::serve)),
-        );
+        .service(web::resource("/docs/errors").route(web::get().to(errors)).route(web::head().to(errors)));
 }
 
 async fn to_guide() -> HttpResponse {
@@ -86,6 +80,11 @@ fn answer(page: &OnceLock<Option<web::Bytes>>, render: impl FnOnce() -> askama::
         answer.insert_header(header);
     }
     answer.body(html.clone())
+}
+
+/// The guide's programs that send a message, each with its language: they name the template `order_update`.
+pub(crate) fn message_samples() -> [(&'static str, &'static str); 4] {
+    samples::MESSAGE.samples.map(|sample| (sample.label, sample.code))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What the frame around every page needs: the navigation and the addresses of the assets.
 
-use super::assets;
+use crate::assets;
 
 /// The three pages of the documentation.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,7 @@ impl ContentsItem {
 pub(super) struct Page {
     pub(super) sections: [SectionLink; 3],
     pub(super) contents: Vec<ContentsGroup>,
+    pub(super) tokens: String,
     pub(super) css: String,
     pub(super) js: String,
     pub(super) icon: String,
@@ -54,8 +55,9 @@ impl Page {
                 link("/docs/errors", "Errors", Section::Errors),
             ],
             contents,
-            css: assets::href("docs.css"),
-            js: assets::href("docs.js"),
+            tokens: assets::href("tokens.css"),
+            css: assets::href("docs/docs.css"),
+            js: assets::href("docs/docs.js"),
             icon: assets::href("icon.svg"),
             version: env!("CARGO_PKG_VERSION"),
         }

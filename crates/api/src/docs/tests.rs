@@ -11,7 +11,10 @@ const OPENAPI: &str = include_str!("testdata/openapi.json");
 
 async fn call(request: test::TestRequest) -> ServiceResponse<impl MessageBody> {
     let document: Value = serde_json::from_str(OPENAPI).unwrap();
-    let app = test::init_service(App::new().app_data(web::Data::new(document)).configure(configure)).await;
+    let app = test::init_service(
+        App::new().app_data(web::Data::new(document)).configure(configure).configure(crate::assets::configure),
+    )
+    .await;
     test::call_service(&app, request.to_request()).await
 }
 
@@ -106,7 +109,7 @@ async fn the_root_leads_to_the_guide_and_other_methods_are_refused() {
         (answer.status(), answer.headers().get("location").unwrap().as_bytes()),
         (StatusCode::FOUND, &b"/docs"[..])
     );
-    for path in ["/", "/docs", "/docs/reference", "/docs/errors", "/docs/assets/docs.css"] {
+    for path in ["/", "/docs", "/docs/reference", "/docs/errors", "/assets/docs/docs.css"] {
         let refused = call(test::TestRequest::post().uri(path)).await.status();
         assert_eq!(refused, StatusCode::METHOD_NOT_ALLOWED, "{path}");
         assert!(
@@ -117,13 +120,13 @@ async fn the_root_leads_to_the_guide_and_other_methods_are_refused() {
 
 #[actix_web::test]
 async fn an_asset_that_is_known_is_not_sent_again() {
-    let first = call(test::TestRequest::get().uri("/docs/assets/docs.css")).await;
+    let first = call(test::TestRequest::get().uri("/assets/docs/docs.css")).await;
     assert_eq!(first.headers().get("content-type").unwrap(), "text/css; charset=utf-8");
     assert_eq!(first.headers().get("cache-control").unwrap(), "public, max-age=3600");
     let etag = first.headers().get("etag").unwrap().clone();
-    let again = test::TestRequest::get().uri("/docs/assets/docs.css").insert_header(("if-none-match", etag));
+    let again = test::TestRequest::get().uri("/assets/docs/docs.css").insert_header(("if-none-match", etag));
     assert_eq!(call(again).await.status(), StatusCode::NOT_MODIFIED);
-    for unknown in ["/docs/assets/none.css", "/docs/assets/..%2f..%2fCargo.toml"] {
+    for unknown in ["/assets/none.css", "/assets/..%2f..%2fCargo.toml"] {
         assert_eq!(call(test::TestRequest::get().uri(unknown)).await.status(), StatusCode::NOT_FOUND, "{unknown}");
     }
 }

@@ -8,7 +8,7 @@ use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest, web};
 use whatotp_application::Authenticated;
-use whatotp_domain::{AccountScope, ApiKey, ApiKeySecret, Scope};
+use whatotp_domain::{AccountScope, ApiKey, ApiKeySecret, Asked, RequestId, Scope};
 use whatotp_ports::RateRule;
 use whatotp_vault::key_hash;
 
@@ -23,16 +23,26 @@ use crate::errors::ErrorCode;
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub key: ApiKey,
+    suspended: bool,
 }
 
 impl Caller {
-    /// The data this caller may touch, if the key has the scope that the operation needs.
+    /// The data this caller may touch, if the key has the scope that the operation needs, and its account may do more than
+    /// read.
     pub(crate) fn may(&self, scope: Scope) -> Result<AccountScope, Problem> {
+        if self.suspended && scope != Scope::Read {
+            return Err(Problem::new(ErrorCode::AccountSuspended));
+        }
         if self.key.scopes.contains(scope) {
             return Ok(self.key.scope);
         }
         let detail = format!("Use an API key with the scope {}: this one does not have it.", scope.as_str());
         Err(Problem::new(ErrorCode::InsufficientScope).detail(detail))
+    }
+
+    /// Who asks for a message with this request, for the log.
+    pub(crate) fn asked(&self, request: &HttpRequest) -> Asked {
+        Asked { key: Some(self.key.id), request: request.extensions().get::<RequestId>().copied() }
     }
 }
 
@@ -92,10 +102,11 @@ async fn admit(request: &ServiceRequest, limits: &mut HeaderMap) -> Result<(), P
         Authenticated::IpNotAllowed => return Err(Problem::new(ErrorCode::IpNotAllowed)),
     };
     ctx.known_keys.insert(&hash);
+    let suspended = ctx.app.is_suspended(key.scope.account).await?;
     let rules = product_rules(ctx, &hash, ip);
     let decision = ctx.limiter.admit(&rules).await;
     write_headers(limits, &PRODUCT, &rules, &decision);
-    request.extensions_mut().insert(Caller { key });
+    request.extensions_mut().insert(Caller { key, suspended });
     if !decision.admitted {
         return Err(refusal(&decision.states));
     }

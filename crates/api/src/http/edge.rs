@@ -14,6 +14,7 @@ use whatotp_domain::RequestId;
 
 use super::authenticate::Caller;
 use super::client_ip::came_over_tls;
+use super::member::Member;
 use super::problem::{Problem, SAFE};
 use super::unread::UnreadBody;
 use crate::context::Context;
@@ -137,7 +138,7 @@ fn method_not_allowed(request: &HttpRequest) -> Problem {
 }
 
 fn decorate(response: &mut ServiceResponse<BoxBody>, id: Option<RequestId>, tls: bool) {
-    let private = response.request().path().starts_with("/v1/");
+    let private = ["/v1/", "/api/", "/console"].iter().any(|own| response.request().path().starts_with(own));
     let headers = response.headers_mut();
     if let Some(id) = id.and_then(|id| HeaderValue::from_str(&id.to_string()).ok()) {
         headers.insert(HeaderName::from_static("x-request-id"), id);
@@ -160,14 +161,17 @@ fn log(response: &ServiceResponse<BoxBody>, id: Option<RequestId>, started: Inst
     let request = response.request();
     let extensions = request.extensions();
     let key = extensions.get::<Caller>().map(|caller| &caller.key);
+    let member = extensions.get::<Member>();
+    let account = key.map(|key| key.scope.account).or(member.map(|member| member.user.account));
     tracing::info!(
         request.id = id.map(tracing::field::display),
         http.method = %request.method(),
         http.route = request.match_pattern().as_deref().unwrap_or("-"),
         http.status = response.status().as_u16(),
         duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        account.id = key.map(|key| tracing::field::display(key.scope.account)),
+        account.id = account.map(tracing::field::display),
         key.id = key.map(|key| tracing::field::display(key.id)),
+        user.id = member.map(|member| tracing::field::display(member.user.id)),
         "request"
     );
 }

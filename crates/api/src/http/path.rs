@@ -3,7 +3,10 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::http::Method;
 use actix_web::{FromRequest, HttpRequest};
-use whatotp_domain::{DeliveryId, SessionId, TemplateId};
+use whatotp_domain::{
+    AccountId, ApiKeyId, CannedReplyId, ConsoleSessionId, DeliveryId, LinkId, SenderId, SessionId, TemplateId,
+    TicketId, UserId,
+};
 
 use super::problem::Problem;
 use crate::errors::ErrorCode;
@@ -36,6 +39,70 @@ impl PathId for DeliveryId {
 
 impl PathId for TemplateId {
     const NOT_FOUND: ErrorCode = ErrorCode::TemplateNotFound;
+
+    fn read(text: &str) -> Option<Self> {
+        Self::parse(text).ok()
+    }
+}
+
+impl PathId for UserId {
+    const NOT_FOUND: ErrorCode = ErrorCode::MemberNotFound;
+
+    fn read(text: &str) -> Option<Self> {
+        Self::parse(text).ok()
+    }
+}
+
+impl PathId for LinkId {
+    const NOT_FOUND: ErrorCode = ErrorCode::InvitationNotFound;
+
+    fn read(text: &str) -> Option<Self> {
+        Self::parse(text).ok()
+    }
+}
+
+impl PathId for ConsoleSessionId {
+    const NOT_FOUND: ErrorCode = ErrorCode::ConsoleSessionNotFound;
+
+    fn read(text: &str) -> Option<Self> {
+        Self::parse(text).ok()
+    }
+}
+
+impl PathId for ApiKeyId {
+    const NOT_FOUND: ErrorCode = ErrorCode::KeyNotFound;
+
+    fn read(text: &str) -> Option<Self> {
+        Self::parse(text).ok()
+    }
+}
+
+impl PathId for AccountId {
+    const NOT_FOUND: ErrorCode = ErrorCode::AccountNotFound;
+
+    fn read(text: &str) -> Option<Self> {
+        Self::parse(text).ok()
+    }
+}
+
+impl PathId for SenderId {
+    const NOT_FOUND: ErrorCode = ErrorCode::SenderNotFound;
+
+    fn read(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
+}
+
+impl PathId for TicketId {
+    const NOT_FOUND: ErrorCode = ErrorCode::TicketNotFound;
+
+    fn read(text: &str) -> Option<Self> {
+        Self::parse(text).ok()
+    }
+}
+
+impl PathId for CannedReplyId {
+    const NOT_FOUND: ErrorCode = ErrorCode::CannedReplyNotFound;
 
     fn read(text: &str) -> Option<Self> {
         Self::parse(text).ok()

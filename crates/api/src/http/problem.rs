@@ -101,6 +101,11 @@ impl Problem {
         self
     }
 
+    /// What to do next, in words.
+    pub(crate) fn detail_text(&self) -> &str {
+        &self.0.detail
+    }
+
     #[must_use]
     pub const fn code(&self) -> ErrorCode {
         self.0.code
@@ -166,7 +171,7 @@ impl From<Failure> for Problem {
         let mut problem = match &failure {
             Failure::Store(StoreError::Unavailable(_)) => Self::new(ErrorCode::StorageUnavailable).retry_after(1),
             // Without randomness there are no ids and no nonces: nothing can be done until it is back.
-            Failure::Store(StoreError::Overloaded) | Failure::Entropy(_) => {
+            Failure::Store(StoreError::Overloaded) | Failure::Entropy(_) | Failure::Busy => {
                 Self::new(ErrorCode::Overloaded).retry_after(1)
             }
             Failure::Store(StoreError::Corrupt(_))

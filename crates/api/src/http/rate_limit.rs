@@ -27,7 +27,15 @@ pub(crate) fn product_rules(ctx: &Context, key: &KeyHash, ip: IpAddr) -> [RateRu
     [rule(per_ip, limits.product_per_minute), rule(per_key, limits.key_per_minute)]
 }
 
-/// The limit of failed log-ins, refused API keys among them, of one client address.
+/// What the limit of [`auth_rule`] is called.
+pub(crate) const AUTH: [&str; 1] = ["auth"];
+
+/// The limit of requests that log somebody in, or change how they do, of one client address.
+pub(crate) fn auth_rule(ctx: &Context, ip: IpAddr) -> RateRule {
+    rule(ctx.app.keyring().limit_bucket("console-auth", &[&bucket(ip)]), ctx.limits.auth_per_minute)
+}
+
+/// The limit of refused API keys of one client address.
 pub(crate) fn failed_log_in_rule(ctx: &Context, ip: IpAddr) -> RateRule {
     rule(ctx.app.keyring().limit_bucket("auth", &[&bucket(ip)]), ctx.limits.auth_per_minute)
 }

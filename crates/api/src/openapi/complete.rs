@@ -61,9 +61,9 @@ fn own_errors(operation: &str) -> &'static [ErrorCode] {
             E::QuotaExceeded,
             E::ChannelUnavailable,
         ],
-        "message_status" => &[E::MessageNotFound],
+        "message_status" | "delivery_get" => &[E::MessageNotFound],
         "message_cancel" => &[E::MessageNotFound, E::NotCancelable],
-        "template_get" => &[E::TemplateNotFound],
+        "template_get" | "console_template_get" => &[E::TemplateNotFound],
         "webhook_handshake" => &[E::InvalidRequest, E::InvalidVerifyToken],
         "webhook" => &[
             E::InvalidJson,
@@ -73,6 +73,40 @@ fn own_errors(operation: &str) -> &'static [ErrorCode] {
             E::Overloaded,
             E::StorageUnavailable,
         ],
+        "auth_register" => &[E::EmailTaken, E::LinkInvalid],
+        "auth_login" | "auth_reauthenticate" => &[E::InvalidCredentials, E::SecondFactorRequired, E::LogInLimited],
+        "auth_password" => &[E::InvalidCredentials, E::LogInLimited],
+        "auth_session_end" => &[E::ConsoleSessionNotFound],
+        "auth_totp_offer"
+        | "auth_totp_confirm"
+        | "auth_totp_remove"
+        | "invitation_create"
+        | "key_create"
+        | "admin_account_create" => &[E::ReauthenticationRequired],
+        "member_change" | "member_remove" => &[E::MemberNotFound, E::LastOwner, E::ReauthenticationRequired],
+        "invitation_resend" | "invitation_withdraw" => &[E::InvitationNotFound, E::ReauthenticationRequired],
+        "key_rotate" | "key_revoke" => &[E::KeyNotFound, E::ReauthenticationRequired],
+        "template_submit" => &[E::SenderNotFound, E::TemplateVariablesMismatch, E::ChannelUnavailable],
+        "admin_account_change" => &[E::AccountNotFound, E::ReauthenticationRequired],
+        "admin_sender_test" => &[E::SenderNotFound, E::ReauthenticationRequired],
+        "admin_block_add" => &[E::AccountNotFound],
+        "admin_block_lift" => &[E::BlockNotFound],
+        "dead_letter_discard" => &[E::DeadLetterNotFound],
+        "dead_letter_replay" => &[
+            E::DeadLetterNotFound,
+            E::NotReplayable,
+            E::DestinationNotAllowed,
+            E::DestinationBlocked,
+            E::DestinationLimited,
+            E::QuotaExceeded,
+            E::RecipientUnreachable,
+            E::ChannelUnavailable,
+        ],
+        "ticket_get" | "ticket_close" | "ticket_reopen" | "admin_ticket_get" | "admin_ticket_change" => {
+            &[E::TicketNotFound]
+        }
+        "ticket_comment" | "admin_ticket_comment" => &[E::TicketNotFound, E::TicketFull],
+        "canned_reply_delete" => &[E::CannedReplyNotFound],
         "security_txt" => &[E::NotFound],
         _ => &[],
     }
@@ -91,14 +125,20 @@ const PRODUCT: [ErrorCode; 10] = [
     ErrorCode::StorageUnavailable,
 ];
 
-const WITH_BODY: [ErrorCode; 6] = [
-    ErrorCode::InvalidJson,
-    ErrorCode::RequestTimeout,
-    ErrorCode::BodyTooLarge,
-    ErrorCode::UnsupportedMediaType,
-    ErrorCode::IdempotencyInProgress,
-    ErrorCode::IdempotencyKeyReused,
+/// Of everything that takes a session.
+const CONSOLE: [ErrorCode; 6] = [
+    ErrorCode::InvalidRequest,
+    ErrorCode::SessionRequired,
+    ErrorCode::PermissionDenied,
+    ErrorCode::CrossSiteRequest,
+    ErrorCode::Overloaded,
+    ErrorCode::StorageUnavailable,
 ];
+
+const WITH_BODY: [ErrorCode; 4] =
+    [ErrorCode::InvalidJson, ErrorCode::RequestTimeout, ErrorCode::BodyTooLarge, ErrorCode::UnsupportedMediaType];
+
+const WITH_IDEMPOTENCY_KEY: [ErrorCode; 2] = [ErrorCode::IdempotencyInProgress, ErrorCode::IdempotencyKeyReused];
 
 /// Adds what all operations share and no handler should have to repeat: the errors with an example each, the headers,
 /// `Idempotency-Key`, and the problem document.
@@ -156,8 +196,21 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
     if id == "readyz" {
         errors.extend([ErrorCode::Overloaded, ErrorCode::StorageUnavailable]);
     }
-    if method == "post" && product {
+    let console = path.starts_with("/api/v1/");
+    if console {
+        errors.extend(CONSOLE);
+        set_session(operation);
+    }
+    let limited = product || path.starts_with("/api/v1/auth/");
+    if limited {
+        errors.push(ErrorCode::RateLimited);
+    }
+    if method != "get" && (product || console) {
         errors.extend(WITH_BODY);
+    }
+    if method == "post" && product {
+        errors.push(ErrorCode::AccountSuspended);
+        errors.extend(WITH_IDEMPOTENCY_KEY);
         add_idempotency_key(operation);
     }
     errors.extend([ErrorCode::MethodNotAllowed, ErrorCode::InternalError]);
@@ -168,7 +221,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
         add_error(responses, *code);
     }
     for (status, response) in responses {
-        add_headers(response, product, method == "post", status);
+        add_headers(response, product, limited, method == "post", status);
     }
 }
 
@@ -211,7 +264,7 @@ fn example(code: ErrorCode) -> Value {
     example
 }
 
-fn add_headers(response: &mut Value, product: bool, post: bool, status: &str) {
+fn add_headers(response: &mut Value, product: bool, limited: bool, post: bool, status: &str) {
     let Some(response) = response.as_object_mut() else { return };
     let headers = response.entry("headers").or_insert_with(|| json!({}));
     let Some(headers) = headers.as_object_mut() else { return };
@@ -221,7 +274,7 @@ fn add_headers(response: &mut Value, product: bool, post: bool, status: &str) {
     };
     add("X-Request-Id", "string", "The request's id, also in the logs.", json!("req_01k0z3v8xkf3g9mzq2w6c5t7rb"));
     // What is refused before the limits are looked at says nothing about them.
-    if product && status != "401" {
+    if limited && !(product && status == "401") {
         add(
             "RateLimit-Policy",
             "string",
@@ -254,6 +307,12 @@ fn add_headers(response: &mut Value, product: bool, post: bool, status: &str) {
         "429" | "503" => add("Retry-After", "integer", "Seconds to wait.", json!(17)),
         _ => {}
     }
+}
+
+/// Takes a session, unless it says that it takes nothing.
+fn set_session(operation: &mut Value) {
+    let Some(operation) = operation.as_object_mut() else { return };
+    operation.entry("security").or_insert_with(|| json!([{"session": []}]));
 }
 
 fn add_idempotency_key(operation: &mut Value) {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use whatotp_application::{MessageCanceled, MessageQuery, MessageSent, MessageView, SendMessage, TemplateRef};
-use whatotp_domain::{AccountScope, DeliveryId, DeliveryStatus, MessageTtl, Scope, TemplateId, Variables};
+use whatotp_domain::{AccountScope, Asked, DeliveryId, DeliveryStatus, MessageTtl, Scope, TemplateId, Variables};
 use whatotp_ports::Claim;
 
 use super::otp::channel_unavailable;
@@ -47,7 +47,7 @@ pub(crate) struct SendMessageRequest {
     metadata: Option<BTreeMap<String, String>>,
 }
 
-fn read(body: &[u8], scope: AccountScope) -> Result<impl FnOnce(Option<Claim>) -> SendMessage, Problem> {
+fn read(body: &[u8], scope: AccountScope, asked: Asked) -> Result<impl FnOnce(Option<Claim>) -> SendMessage, Problem> {
     let mut fields = Fields::of_json(body)?;
     let to = fields.required("phone_number", f::phone_number);
     let template = fields.required("template_id", template_ref);
@@ -64,6 +64,7 @@ fn read(body: &[u8], scope: AccountScope) -> Result<impl FnOnce(Option<Claim>) -
         locale,
         ttl: ttl.and_then(MessageTtl::from_seconds).unwrap_or(MessageTtl::DEFAULT),
         metadata: metadata.unwrap_or_default(),
+        asked,
         claim,
     })
 }
@@ -161,7 +162,7 @@ pub(crate) async fn send(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let scope = caller.may(Scope::MessagesSend)?;
-    let command = read(&body.0, scope)?;
+    let command = read(&body.0, scope, caller.asked(&request))?;
     let route = ("POST /v1/messages/send", StatusCode::ACCEPTED);
     once(&ctx.app, scope, route, (&request, &body.0), async |claim| {
         match ctx.app.send_message(command(claim)).await? {

@@ -1,5 +1,6 @@
 //! The routes, one file for each resource: parse, call the use case, answer.
 
+pub(crate) mod console;
 pub(crate) mod health;
 pub(crate) mod messages;
 pub(crate) mod meta;
@@ -51,6 +52,7 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
             .service(web::resource("/sandbox/messages").route(web::get().to(sandbox::list)))
             .default_service(web::to(no_such_route)),
     )
+    .configure(console::configure)
     .service(
         web::resource("/webhooks/whatsapp")
             .route(web::get().to(webhooks::handshake))

@@ -28,7 +28,7 @@ pub(crate) async fn send(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let scope = caller.may(Scope::OtpSend)?;
-    let command = SendOtpRequest::read(&body.0, scope)?;
+    let command = SendOtpRequest::read(&body.0, scope, caller.asked(&request))?;
     once(&ctx.app, scope, ("POST /v1/otp/send", StatusCode::OK), (&request, &body.0), async |claim| {
         match ctx.app.send_otp(command(claim)).await? {
             OtpSent::Sent(view) => session(&view),
@@ -145,7 +145,7 @@ pub(crate) async fn resend(
     body.nothing()?;
     let route = format!("POST /v1/otp/{}/resend", id.0);
     once(&ctx.app, scope, (&route, StatusCode::OK), (&request, &body.0), async |claim| {
-        match ctx.app.resend_otp(scope, id.0, claim).await? {
+        match ctx.app.resend_otp(scope, id.0, caller.asked(&request), claim).await? {
             OtpResent::Sent(view) => session(&view),
             OtpResent::NotFound => Err(Problem::new(ErrorCode::SessionNotFound)),
             OtpResent::Finished(status) => Err(Problem::finished(status)),
@@ -218,7 +218,7 @@ fn verify_limited(refused: GuessRefused, now: Timestamp) -> Problem {
     }
 }
 
-pub(super) fn unreachable(error: &DeliveryError) -> Problem {
+pub(in crate::routes) fn unreachable(error: &DeliveryError) -> Problem {
     let error = serde_json::json!({"code": error.code, "title": error.title, "detail": error.detail});
     Problem::new(ErrorCode::RecipientUnreachable).with("delivery_error", error)
 }
@@ -229,6 +229,6 @@ fn outlives_template(longest: Duration) -> Problem {
     Problem::invalid(vec![Invalid::new("expires_in_seconds", ("out_of_range", message.into()))])
 }
 
-pub(super) fn channel_unavailable() -> Problem {
+pub(in crate::routes) fn channel_unavailable() -> Problem {
     Problem::new(ErrorCode::ChannelUnavailable).retry_after(30)
 }

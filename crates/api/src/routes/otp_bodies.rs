@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 use utoipa::ToSchema;
 use whatotp_application::{SendOtp, SessionView, Typed, Verification, VerifyOtp};
-use whatotp_domain::{AccountScope, CodeLength, Delivery, Purpose, SenderId, SessionId, SessionTtl};
+use whatotp_domain::{AccountScope, Asked, CodeLength, Delivery, Purpose, SenderId, SessionId, SessionTtl};
 use whatotp_ports::Claim;
 
 use crate::http::{Fields, Invalid, Problem, end_user};
@@ -43,7 +43,11 @@ pub(crate) struct SendOtpRequest {
 }
 
 impl SendOtpRequest {
-    pub(crate) fn read(body: &[u8], scope: AccountScope) -> Result<impl FnOnce(Option<Claim>) -> SendOtp, Problem> {
+    pub(crate) fn read(
+        body: &[u8],
+        scope: AccountScope,
+        asked: Asked,
+    ) -> Result<impl FnOnce(Option<Claim>) -> SendOtp, Problem> {
         use crate::http::fields as f;
         let mut fields = Fields::of_json(body)?;
         let to = fields.required("to", f::phone_number);
@@ -75,6 +79,7 @@ impl SendOtpRequest {
             ttl: ttl.and_then(SessionTtl::from_seconds),
             client_ip: client_ip.map(end_user),
             metadata: metadata.unwrap_or_default(),
+            asked,
             claim,
         })
     }

@@ -6,7 +6,7 @@ use whatotp_domain::Timestamp;
 use crate::errors::ErrorCode;
 use crate::http::Problem;
 
-pub(super) fn not_admitted(refused: &NotAdmitted, now: Timestamp) -> Problem {
+pub(in crate::routes) fn not_admitted(refused: &NotAdmitted, now: Timestamp) -> Problem {
     match *refused {
         NotAdmitted::Country(country) => Problem::new(ErrorCode::DestinationNotAllowed)
             .detail(format!("This account may not write to {country}: ask the operator if you have users there."))

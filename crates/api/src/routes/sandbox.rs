@@ -2,7 +2,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 use whatotp_application::{InboxItem, InboxQuery};
-use whatotp_domain::{DeliveryId, DeliveryStatus, Locale, Mode, Scope, SessionId};
+use whatotp_domain::{AccountId, DeliveryId, DeliveryStatus, Locale, Mode, Scope, SessionId};
 use whatotp_ports::{Content, DeliveryKind};
 use whatotp_whatsapp::inbox_text;
 
@@ -101,6 +101,15 @@ pub(crate) async fn list(
         let detail = "Use a test key (sk_test_…): live messages go to phones and have no inbox.";
         return Err(Problem::new(ErrorCode::InsufficientScope).detail(detail));
     }
+    inbox(&ctx, scope.account, &request).await
+}
+
+/// Reads the inbox of an account, whoever asks.
+pub(in crate::routes) async fn inbox(
+    ctx: &Context,
+    account: AccountId,
+    request: &HttpRequest,
+) -> Result<HttpResponse, Problem> {
     let mut query = Fields::of_query(request.query_string())?;
     let session = f::parsed("invalid_id", "Use a session's id (otp_…).", |text| SessionId::parse(text).ok());
     let message = f::parsed("invalid_id", "Use a message's id (msg_…).", |text| DeliveryId::parse(text).ok());
@@ -113,7 +122,7 @@ pub(crate) async fn list(
         limit: paging.rows(),
     };
     query.finish(Some(()))?;
-    let items = ctx.app.sandbox_inbox(scope.account, wanted).await?;
+    let items = ctx.app.sandbox_inbox(account, wanted).await?;
     let (items, next_cursor) = paging.cut(items, |item| item.record.id.to_string());
     let default_locale = &ctx.app.policy().default_locale;
     let data = items.iter().map(|item| InboxMessage::new(item, default_locale)).collect();

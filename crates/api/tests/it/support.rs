@@ -36,8 +36,11 @@ pub(crate) const ORDINARY: &str = "+14155550123";
 /// A magic number: delivered, and without limits.
 pub(crate) const MAGIC: &str = "+12025550100";
 /// For tests that make more requests than a minute has room for.
-pub(crate) const NO_LIMITS: &[(&str, &str)] =
-    &[("WHATOTP_LIMITS__PRODUCT_PER_MINUTE", "100000"), ("WHATOTP_LIMITS__KEY_PER_MINUTE", "100000")];
+pub(crate) const NO_LIMITS: &[(&str, &str)] = &[
+    ("WHATOTP_LIMITS__PRODUCT_PER_MINUTE", "100000"),
+    ("WHATOTP_LIMITS__KEY_PER_MINUTE", "100000"),
+    ("WHATOTP_LIMITS__AUTH_PER_MINUTE", "100000"),
+];
 
 /// A server, and everything a test may turn.
 pub(crate) struct TestApp {

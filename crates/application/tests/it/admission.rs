@@ -131,13 +131,13 @@ async fn a_quota_counts_codes_resends_and_messages_and_begins_anew_at_midnight()
     allow(&stage, a_day_of(3)).await;
     let session = stage.send().await.session.id;
     stage.pass(60);
-    let resent = stage.app.resend_otp(stage.scope, session, None).await.unwrap();
+    let resent = stage.app.resend_otp(stage.scope, session, whatotp_domain::Asked::default(), None).await.unwrap();
     assert!(matches!(resent, OtpResent::Sent(_)), "{resent:?}");
     let message = || SendMessage { scope: stage.scope, ..a_message(MessageTtl::DEFAULT) };
     stage.queue(message()).await;
     let expected = NotAdmitted::QuotaUsedUp { period: QuotaPeriod::Day, retry_at: midnight() };
     assert_eq!(not_admitted(&stage, BOB).await, expected);
-    let resent = stage.app.resend_otp(stage.scope, session, None).await.unwrap();
+    let resent = stage.app.resend_otp(stage.scope, session, whatotp_domain::Asked::default(), None).await.unwrap();
     assert!(matches!(resent, OtpResent::NotAdmitted(refused) if refused == expected));
     let sent = stage.app.send_message(message()).await.unwrap();
     assert!(matches!(sent, MessageSent::NotAdmitted(refused) if refused == expected));

@@ -23,7 +23,11 @@ async fn no_code_is_sent_again() {
     let stage = Stage::with([accepted()]).await;
     let id = stage.send().await.session.id;
     stage.pass(30);
-    let failure = stage.with_entropy(FailingEntropy).resend_otp(home(), id, None).await.unwrap_err();
+    let failure = stage
+        .with_entropy(FailingEntropy)
+        .resend_otp(home(), id, whatotp_domain::Asked::default(), None)
+        .await
+        .unwrap_err();
     assert!(matches!(failure, Failure::Entropy(_)), "{failure}");
     assert_eq!(stage.deliveries().await.len(), 1);
     assert_eq!(stage.look(id).await.session.sends, 1);

@@ -125,7 +125,7 @@ async fn a_resend_begins_at_the_first_sender_and_falls_back_by_itself() {
     stage.clock.set(at(20));
     stage.settle().await;
     stage.clock.set(at(30));
-    let resent = stage.app.resend_otp(stage.scope, session, None).await.unwrap();
+    let resent = stage.app.resend_otp(stage.scope, session, whatotp_domain::Asked::default(), None).await.unwrap();
     let OtpResent::Sent(view) = resent else { panic!("{resent:?}") };
     assert_eq!((view.session.sends, view.session.resend_available_at), (2, at(90)), "the fallback does not count");
     stage.clock.set(at(50));

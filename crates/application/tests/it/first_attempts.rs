@@ -35,10 +35,12 @@ async fn what_is_not_the_recipients_fault_withdraws_a_resend_and_keeps_the_sessi
         let stage = Stage::live([accepted_as("a"), outcome.clone(), accepted_as("b")]).await;
         let before = stage.send().await;
         stage.pass(30);
-        let resent = stage.app.resend_otp(stage.scope, before.session.id, None).await.unwrap();
+        let resent =
+            stage.app.resend_otp(stage.scope, before.session.id, whatotp_domain::Asked::default(), None).await.unwrap();
         assert!(matches!(resent, OtpResent::ChannelUnavailable), "{outcome:?}");
         assert_eq!(stage.look(before.session.id).await, before);
-        let resent = stage.app.resend_otp(stage.scope, before.session.id, None).await.unwrap();
+        let resent =
+            stage.app.resend_otp(stage.scope, before.session.id, whatotp_domain::Asked::default(), None).await.unwrap();
         assert!(matches!(resent, OtpResent::Sent(view) if view.session.sends == 2));
     }
 }
@@ -93,7 +95,7 @@ async fn a_code_that_was_sent_twice_outlives_the_failure_of_one() {
     let stage = Stage::live([accepted_as("a"), retry(std::time::Duration::from_secs(1)), refused()]).await;
     let session = stage.send().await.session.id;
     stage.pass(30);
-    stage.app.resend_otp(stage.scope, session, None).await.unwrap();
+    stage.app.resend_otp(stage.scope, session, whatotp_domain::Asked::default(), None).await.unwrap();
     stage.clock.set(stage.next_due().await.unwrap());
     stage.settle().await;
     assert_eq!(stage.look(session).await.status, SessionStatus::Pending, "the first may still arrive");

@@ -130,7 +130,7 @@ async fn a_resend_goes_out_in_the_language_of_the_first() {
     stage.catalog.lists(&waba(), login_code_in(&["en", "es"]));
     let id = stage.send_as(SendOtp { locale: Some(locale("es-MX")), ..a_send_of(stage.scope) }).await.session.id;
     stage.pass(30);
-    stage.app.resend_otp(stage.scope, id, None).await.unwrap();
+    stage.app.resend_otp(stage.scope, id, whatotp_domain::Asked::default(), None).await.unwrap();
     assert_eq!(stage.outgoing.locales(), ["es", "es"]);
 }
 

@@ -41,6 +41,8 @@ mod messages;
 #[cfg(test)]
 mod not_requested;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod resend;
 #[cfg(test)]
 mod retry;
@@ -68,6 +70,8 @@ mod synchronisation;
 mod template_news;
 #[cfg(test)]
 mod template_routes;
+#[cfg(test)]
+mod tickets;
 #[cfg(test)]
 mod traffic;
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub(crate) fn a_message(ttl: MessageTtl) -> SendMessage {
         locale: Locale::parse("pt-BR"),
         ttl,
         metadata: Metadata::default(),
+        asked: whatotp_domain::Asked::default(),
         claim: None,
     }
 }

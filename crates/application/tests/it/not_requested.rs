@@ -38,7 +38,7 @@ async fn a_code_that_was_sent_again_is_canceled_by_either_message() {
         let stage = Stage::live([accepted_as("wamid.1"), accepted_as("wamid.2")]).await;
         let session = stage.send().await.session.id;
         stage.pass(30);
-        stage.app.resend_otp(stage.scope, session, None).await.unwrap();
+        stage.app.resend_otp(stage.scope, session, whatotp_domain::Asked::default(), None).await.unwrap();
         did_not_ask(&stage, wamid).await;
         assert_eq!(stage.look(session).await.status, SessionStatus::Canceled, "{wamid}");
     }

@@ -6,7 +6,7 @@ use whatotp_testkit::fixtures::{a_claim, at, home, other_account};
 use crate::stage::{Stage, a_send, accepted, refused, unavailable, unknown};
 
 async fn resend(stage: &Stage, id: SessionId) -> OtpResent {
-    stage.app.resend_otp(home(), id, None).await.unwrap()
+    stage.app.resend_otp(home(), id, whatotp_domain::Asked::default(), None).await.unwrap()
 }
 
 fn resent(outcome: OtpResent) -> SessionView {
@@ -50,7 +50,8 @@ async fn an_outage_withdraws_the_resend_and_keeps_the_session() {
     let before = stage.look(id).await;
     stage.pass(30);
     let claim = a_claim("a key", stage.now());
-    let outcome = stage.app.resend_otp(home(), id, Some(claim.clone())).await.unwrap();
+    let outcome =
+        stage.app.resend_otp(home(), id, whatotp_domain::Asked::default(), Some(claim.clone())).await.unwrap();
     assert!(matches!(outcome, OtpResent::ChannelUnavailable));
     assert_eq!(stage.look(id).await, before, "as if it had not been asked for");
     assert_eq!(stage.deliveries().await.len(), 1);
@@ -93,7 +94,7 @@ async fn what_may_not_be_sent_again_is_not() {
     stage.clock.set(at(300));
     assert!(matches!(resend(&stage, id).await, OtpResent::Finished(SessionStatus::Expired)));
     assert!(matches!(resend(&stage, SessionId::earliest_at(at(0))).await, OtpResent::NotFound));
-    let strange = stage.app.resend_otp(other_account(), id, None).await.unwrap();
+    let strange = stage.app.resend_otp(other_account(), id, whatotp_domain::Asked::default(), None).await.unwrap();
     assert!(matches!(strange, OtpResent::NotFound));
     // The fifth message of the number is its last in ten minutes.
     stage.clock.set(at(450));
@@ -119,7 +120,7 @@ async fn a_repeated_resend_sends_nothing() {
     let id = stage.send().await.session.id;
     stage.pass(30);
     let claim = a_claim("a key", stage.now());
-    resent(stage.app.resend_otp(home(), id, Some(claim.clone())).await.unwrap());
-    let again = stage.app.resend_otp(home(), id, Some(claim)).await.unwrap();
+    resent(stage.app.resend_otp(home(), id, whatotp_domain::Asked::default(), Some(claim.clone())).await.unwrap());
+    let again = stage.app.resend_otp(home(), id, whatotp_domain::Asked::default(), Some(claim)).await.unwrap();
     assert!(matches!(again, OtpResent::Replay(Prior::Running)));
 }

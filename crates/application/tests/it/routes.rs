@@ -31,12 +31,14 @@ async fn without_a_sender_nothing_is_sent_and_nothing_left_behind() {
     let sent = stage.send().await;
     stage.pass(30);
     assert!(stage.app.remove_sender(&sender_id(1)).await.unwrap());
-    let resent = stage.app.resend_otp(stage.scope, sent.session.id, None).await.unwrap();
+    let resent =
+        stage.app.resend_otp(stage.scope, sent.session.id, whatotp_domain::Asked::default(), None).await.unwrap();
     assert!(matches!(resent, OtpResent::ChannelUnavailable));
     assert_eq!(stage.look(sent.session.id).await, sent);
     assert_eq!(stage.deliveries().await.len(), 1);
     stage.app.put_sender(a_new_sender(1)).await.unwrap();
-    let resent = stage.app.resend_otp(stage.scope, sent.session.id, None).await.unwrap();
+    let resent =
+        stage.app.resend_otp(stage.scope, sent.session.id, whatotp_domain::Asked::default(), None).await.unwrap();
     assert!(matches!(resent, OtpResent::Sent(view) if view.session.sends == 2));
 }
 

@@ -127,7 +127,7 @@ async fn without_a_sender_a_live_key_stores_nothing() {
     let stage = Stage::with([]).await;
     assert!(matches!(stage.app.send_otp(a_send_of(other_mode())).await.unwrap(), OtpSent::ChannelUnavailable));
     let nobody = SessionId::earliest_at(stage.now());
-    let resent = stage.app.resend_otp(other_mode(), nobody, None).await.unwrap();
+    let resent = stage.app.resend_otp(other_mode(), nobody, whatotp_domain::Asked::default(), None).await.unwrap();
     assert!(matches!(resent, OtpResent::ChannelUnavailable));
     assert_eq!(stage.next_due().await, None);
     // A channel that needs none sends, and the same call is the number's first message.

@@ -187,9 +187,14 @@ pub(crate) fn ports(
         templates: store.clone(),
         senders: store.clone(),
         events: store.clone(),
+        audit: store.clone(),
+        tickets: store.clone(),
         destinations: store.clone(),
         quotas: store.clone(),
         traffic: store.clone(),
+        users: store.clone(),
+        console_sessions: store.clone(),
+        links: store.clone(),
         master_keys: store.clone(),
         personal_data: store.clone(),
         live_channel,
@@ -222,6 +227,8 @@ pub(crate) fn policy() -> Policy {
         delivery_retention: 30 * DAY,
         variables_retention: DAY,
         event_retention: 90 * DAY,
+        audit_retention: 365 * DAY,
+        ticket_retention: 365 * DAY,
     }
 }
 
@@ -249,6 +256,7 @@ pub(crate) fn a_send_of(scope: AccountScope) -> SendOtp {
         ttl: None,
         client_ip: None,
         metadata: Metadata::default(),
+        asked: whatotp_domain::Asked::default(),
         claim: None,
     }
 }

@@ -43,7 +43,10 @@ async fn every_change_is_announced() {
     let session = Topic::Session(id);
     assert!(tells(&stage, session, stage.verify(id, &another(&code))).await, "a wrong code");
     stage.pass(30);
-    assert!(tells(&stage, session, stage.app.resend_otp(home(), id, None)).await, "a resend");
+    assert!(
+        tells(&stage, session, stage.app.resend_otp(home(), id, whatotp_domain::Asked::default(), None)).await,
+        "a resend"
+    );
     assert!(tells(&stage, session, stage.verify(id, &code)).await, "the right code");
     let id = stage.send().await.session.id;
     assert!(tells(&stage, Topic::Session(id), stage.app.cancel_otp(home(), id, None)).await, "a cancellation");

@@ -20,6 +20,8 @@ pub async fn a_message_is_found_with_everything_in_it(scene: Scene) {
         kind: new.kind,
         recipient: new.recipient,
         number: new.number,
+        country: new.country,
+        asked: new.asked,
         variables: new.variables,
         metadata: new.metadata,
         locale: new.locale,

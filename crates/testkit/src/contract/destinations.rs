@@ -12,7 +12,7 @@ fn country(code: &str) -> Country {
 fn some_rules() -> AccountRules {
     let allowed = [country("DE"), country("AT"), country("001")].into();
     let countries = Countries { allowed, denied: [country("CH")].into() };
-    AccountRules { countries, quota: Quota { per_day: Some(1), per_month: Some(u32::MAX) } }
+    AccountRules { countries, quota: Quota { per_day: Some(1), per_month: Some(u32::MAX) }, suspended: true }
 }
 
 fn a_block(account: Option<u8>, kind: BlockKind, key: &str, until: Option<Timestamp>) -> Block {

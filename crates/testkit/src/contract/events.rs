@@ -1,4 +1,5 @@
 use whatotp_domain::{EventKind, LogEvent};
+use whatotp_ports::EventFilter;
 
 use super::Scene;
 use crate::START;
@@ -36,6 +37,39 @@ pub async fn events_are_listed_page_by_page(scene: Scene) {
         assert!(listed.len() <= expected.len(), "the pages go on and on");
     }
     assert_eq!(listed, expected);
+}
+
+pub async fn events_are_filtered(scene: Scene) {
+    let mut all = Vec::new();
+    for second in 0..12 {
+        let mut new = a_log_event("sender 1", at(second));
+        new.event.kind = [EventKind::SenderQuality, EventKind::FellBack][usize::from(second % 2 == 0)];
+        new.event.account =
+            [None, Some(an_account(1).id), Some(an_account(2).id)][usize::try_from(second % 3).expect("small")];
+        scene.store.append_event(new.clone()).await.unwrap();
+        all.insert(0, new.event);
+    }
+    let none = EventFilter::default;
+    let account = Some(an_account(1).id);
+    for filter in [
+        none(),
+        EventFilter { account, ..none() },
+        EventFilter { kind: Some(EventKind::FellBack), ..none() },
+        EventFilter { kind: Some(EventKind::Erased), ..none() },
+        EventFilter { account, kind: Some(EventKind::FellBack), from: Some(at(2)), until: Some(at(10)) },
+    ] {
+        for before in [None, Some(all[4].id)] {
+            let fits = |event: &&LogEvent| {
+                filter.account.is_none_or(|account| event.account == Some(account))
+                    && filter.kind.is_none_or(|kind| event.kind == kind)
+                    && filter.from.is_none_or(|from| event.at >= from)
+                    && filter.until.is_none_or(|until| event.at < until)
+                    && before.is_none_or(|before| event.id < before)
+            };
+            let expected: Vec<_> = all.iter().filter(fits).take(5).cloned().collect();
+            assert_eq!(scene.store.find_events(&filter, before, 5).await.unwrap(), expected, "{filter:?}");
+        }
+    }
 }
 
 pub async fn an_event_that_is_told_twice_is_stored_once(scene: Scene) {

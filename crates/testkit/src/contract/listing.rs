@@ -1,11 +1,11 @@
-use whatotp_domain::{DeliveryId, DeliveryStatus, TemplateId, Timestamp};
+use whatotp_domain::{Asked, Country, DeliveryId, DeliveryStatus, TemplateId, Timestamp};
 use whatotp_ports::{DeliveryFilter, DeliveryKind, NewDelivery, Progress};
 
 use super::Scene;
 use crate::START;
 use crate::fixtures::{
-    ALICE, BOB, a_message, a_number, a_session, an_acceptance, an_event, at, free_to_send, home, index_of, just_before,
-    other_account, other_mode,
+    ALICE, BOB, a_message, a_number, a_session, an_acceptance, an_asker, an_event, at, free_to_guess, home, index_of,
+    just_before, other_account, other_mode,
 };
 
 pub async fn deliveries_are_listed_newest_first_page_by_page(scene: Scene) {
@@ -68,6 +68,11 @@ pub async fn every_filter_lists_what_fits_alone_and_together(scene: Scene) {
             && filter.delivery.is_none_or(|id| id == row.id)
             && filter.number.is_none_or(|number| number == index_of(home(), row.number))
             && filter.created_after.is_none_or(|moment| row.created_at >= moment)
+            && filter.created_before.is_none_or(|moment| row.created_at < moment)
+            && filter.country.is_none_or(|country| row.country == Some(country))
+            && filter.key.is_none_or(|key| row.asked.key == Some(key))
+            && filter.request.is_none_or(|request| row.asked.request == Some(request))
+            && filter.error.is_none_or(|error| row.status == DeliveryStatus::Failed && error == 131_026)
             && (!filter.handed_over || row.handed_over)
             && filter.before.is_none_or(|before| row.id < before)
     };
@@ -88,24 +93,26 @@ struct Row {
     kind: DeliveryKind,
     status: DeliveryStatus,
     number: &'static str,
+    country: Option<Country>,
+    asked: Asked,
     created_at: Timestamp,
     handed_over: bool,
 }
 
 /// Deliveries of every sort, newest first.
 async fn rows(scene: &Scene) -> Vec<Row> {
-    use DeliveryStatus::{Accepted, Delivered, Queued, Unknown};
+    use DeliveryStatus::{Accepted, Delivered, Failed, Queued, Unknown};
     let mut rows = Vec::new();
     let (mut second, templates) = (0, [[5; 10], [6; 10]].map(|random| TemplateId::new(START, random)));
     for number in [ALICE, BOB] {
         for kind in [None, Some(templates[0]), Some(templates[1])] {
-            for status in [Queued, Unknown, Accepted, Delivered] {
+            for status in [Queued, Unknown, Accepted, Delivered, Failed] {
                 second += 1;
                 let now = at(second);
                 let (id, kind) = match kind {
                     None => {
                         let session = a_session(number).purpose(&format!("purpose {second}")).unleased();
-                        let record = scene.issue(session.limits(&free_to_send()).at(now)).await;
+                        let record = scene.issue(session.limits(&free_to_guess()).at(now)).await;
                         (record.delivery, DeliveryKind::Otp(record.session.id))
                     }
                     Some(template) => {
@@ -120,7 +127,10 @@ async fn rows(scene: &Scene) -> Vec<Row> {
                     progress.attempted = true;
                 }
                 scene.store.progress(&claimed.lease, progress).await.unwrap().expect("the lease holds");
-                rows.push(Row { id, kind, status, number, created_at: now, handed_over: status != Queued });
+                let stored = scene.delivery(id).await;
+                let (country, asked) = (stored.country, stored.asked);
+                let handed_over = !matches!(status, Queued | Failed);
+                rows.push(Row { id, kind, status, number, country, asked, created_at: now, handed_over });
             }
         }
     }
@@ -138,6 +148,11 @@ fn filters(rows: &[Row]) -> Vec<DeliveryFilter> {
         DeliveryFilter { number: Some(index_of(home(), BOB)), ..all() },
         DeliveryFilter { created_after: Some(middle.created_at), ..all() },
         DeliveryFilter { created_after: Some(just_before(middle.created_at)), ..all() },
+        DeliveryFilter { created_before: Some(middle.created_at), ..all() },
+        DeliveryFilter { country: Country::parse("AT"), ..all() },
+        DeliveryFilter { key: an_asker(1).key, ..all() },
+        DeliveryFilter { request: an_asker(2).request, ..all() },
+        DeliveryFilter { error: Some(131_026), ..all() },
         DeliveryFilter { handed_over: true, ..all() },
         DeliveryFilter { before: Some(middle.id), ..all() },
         DeliveryFilter { delivery: Some(middle.id), ..all() },
@@ -165,6 +180,11 @@ fn both(one: &DeliveryFilter, other: &DeliveryFilter) -> DeliveryFilter {
         delivery: one.delivery.or(other.delivery),
         number: one.number.or(other.number),
         created_after: one.created_after.or(other.created_after),
+        created_before: one.created_before.or(other.created_before),
+        country: one.country.or(other.country),
+        key: one.key.or(other.key),
+        request: one.request.or(other.request),
+        error: one.error.or(other.error),
         handed_over: one.handed_over || other.handed_over,
         before: one.before.or(other.before),
         limit: one.limit,

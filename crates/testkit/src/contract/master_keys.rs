@@ -1,12 +1,17 @@
 use whatotp_domain::SessionStatus;
-use whatotp_ports::{Resealed, SealedColumn, SealedRow, SealedRowKey, SealedTable, SenderRecord};
+use whatotp_ports::{
+    LinkPurpose, Resealed, SealedColumn, SealedRow, SealedRowKey, SealedTable, SenderRecord, UserRecord,
+};
 use whatotp_vault::{Kid, Sealed};
 
 use super::Scene;
 use super::sessions::end_with;
+use super::tickets::a_sealed_ticket;
+use super::users::join;
 use crate::START;
 use crate::fixtures::{
-    ALICE, BOB, CODE_LIFE, a_claim, a_message, a_number, a_sender, a_session, free_to_send, home, other_account, sealed,
+    ALICE, BOB, CODE_LIFE, a_claim, a_message, a_number, a_sender, a_session, a_user, an_invitation, free_to_send,
+    home, other_account, sealed,
 };
 
 pub async fn master_keys_are_noted_and_forgotten(scene: Scene) {
@@ -61,6 +66,31 @@ pub async fn everything_that_is_sealed_is_found_page_by_page(scene: Scene) {
         scene.store.keep_answer(&claim, 200, answer.clone()).await.unwrap();
         expected.push((SealedRowKey::Claim(home(), claim.key), vec![(SealedColumn::Answer, answer)]));
     }
+    for _ in 0..2 {
+        let (ticket, comment) = a_sealed_ticket(&scene).await;
+        let (account, id) = (ticket.ticket.account, ticket.ticket.id);
+        expected.push((SealedRowKey::Ticket(account, id), vec![(SealedColumn::Subject, ticket.subject)]));
+        expected.push((SealedRowKey::Comment(account, id, comment.id), vec![(SealedColumn::Body, comment.body)]));
+    }
+    for number in 1..=3 {
+        let full = a_user(number);
+        let user = if number == 2 { UserRecord { totp: None, totp_pending: None, ..full } } else { full };
+        let user = join(&scene, user, number).await;
+        let values = [
+            (SealedColumn::Email, Some(user.email)),
+            (SealedColumn::Name, Some(user.name)),
+            (SealedColumn::Totp, user.totp),
+            (SealedColumn::TotpPending, user.totp_pending),
+        ];
+        let values = values.into_iter().filter_map(|(column, value)| Some((column, value?))).collect();
+        expected.push((SealedRowKey::User(user.account, user.id), values));
+    }
+    for number in [11, 12] {
+        let link = an_invitation(number, START);
+        let LinkPurpose::Invitation { account, email, .. } = link.purpose.clone() else { panic!("{link:?}") };
+        expected.push((SealedRowKey::Link(account, link.id), vec![(SealedColumn::Email, email)]));
+        scene.store.put_link(link).await.unwrap();
+    }
     for limit in [1, 2, 3, 100] {
         let mut found = Vec::new();
         for table in SealedTable::ALL {
@@ -78,11 +108,14 @@ pub async fn a_resealed_value_takes_the_place_of_the_old_one_and_of_no_other(sce
     let sender = a_sender(1);
     scene.store.put_sender(sender.clone()).await.unwrap();
     let claim = a_claim("answered", START);
+    a_sealed_ticket(&scene).await;
     let record = scene.issue(a_session(ALICE).at(START)).await;
     let message = a_message(BOB, START);
     let id = message.id;
     scene.store.enqueue(message, None, START).await.unwrap();
     scene.store.keep_answer(&claim, 200, sealed("an answer")).await.unwrap();
+    join(&scene, a_user(1), 1).await;
+    scene.store.put_link(an_invitation(11, START)).await.unwrap();
     let (before, delivery) = (scene.delivery(id).await, scene.delivery(record.delivery).await);
 
     let mut all = Vec::new();
@@ -98,12 +131,12 @@ pub async fn a_resealed_value_takes_the_place_of_the_old_one_and_of_no_other(sce
     };
     let changes: Vec<Resealed> =
         all.iter().flat_map(|row| row.values.iter().map(move |value| change(row, value))).collect();
-    assert_eq!(changes.len(), 8, "one of each sort: {changes:?}");
+    assert_eq!(changes.len(), 15, "one of each sort: {changes:?}");
     let other = |change: &Resealed| Resealed { old: sealed("something else"), ..change.clone() };
     assert_eq!(scene.store.reseal(changes.iter().map(other).collect()).await.unwrap(), 0);
     assert_eq!(scene.delivery(id).await, before, "what is not the old value any more is left alone");
 
-    assert_eq!(scene.store.reseal(changes.clone()).await.unwrap(), 8);
+    assert_eq!(scene.store.reseal(changes.clone()).await.unwrap(), 15);
     for table in SealedTable::ALL {
         for row in rows(&scene, table, 100).await {
             for (column, value) in &row.values {

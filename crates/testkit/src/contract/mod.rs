@@ -9,7 +9,9 @@
 
 mod accounts;
 mod attempts;
+mod audit;
 mod cancellation;
+mod console;
 mod deliveries;
 mod destinations;
 mod differential;
@@ -19,6 +21,7 @@ mod guesses;
 mod idempotency;
 mod leases;
 mod listing;
+mod log;
 mod master_keys;
 mod model;
 mod personal_data;
@@ -31,12 +34,16 @@ mod senders;
 mod sends;
 mod sessions;
 mod templates;
+mod tickets;
 mod traffic;
+mod users;
 mod withdrawals;
 
 pub use accounts::*;
 pub use attempts::*;
+pub use audit::*;
 pub use cancellation::*;
+pub use console::*;
 pub use deliveries::*;
 pub use destinations::*;
 pub use differential::*;
@@ -46,6 +53,7 @@ pub use guesses::*;
 pub use idempotency::*;
 pub use leases::*;
 pub use listing::*;
+pub use log::*;
 pub use master_keys::*;
 pub use personal_data::*;
 pub use quotas::*;
@@ -57,7 +65,9 @@ pub use senders::*;
 pub use sends::*;
 pub use sessions::*;
 pub use templates::*;
+pub use tickets::*;
 pub use traffic::*;
+pub use users::*;
 pub use withdrawals::*;
 
 /// Makes one `#[tokio::test]` for each claim of the contract.
@@ -199,6 +209,11 @@ macro_rules! store_contract {
             a_list_holds_the_deliveries_of_its_scope_only
             a_listed_delivery_is_the_stored_one
             every_filter_lists_what_fits_alone_and_together
+            a_search_looks_at_so_many_and_goes_on_where_it_ended
+            a_search_sees_nothing_of_another_account
+            what_is_counted_is_what_was_made_in_the_range
+            the_states_of_sessions_are_those_of_their_scope
+            what_was_given_up_is_listed_until_it_is_discarded
             accounts_are_listed_oldest_first
             an_installation_is_bound_to_its_first_master_key
             a_key_is_found_by_its_hash_with_everything_in_it
@@ -245,8 +260,21 @@ macro_rules! store_contract {
             an_account_uses_its_senders_in_the_order_it_was_told
             a_route_to_what_does_not_exist_changes_nothing
             a_sender_that_is_removed_is_taken_from_every_account
+            an_entry_of_the_audit_log_comes_back_as_it_was
+            the_audit_log_is_listed_page_by_page_and_filtered
+            racing_entries_of_the_audit_log_are_one_chain
+            the_audit_log_is_whole_while_it_is_written_and_purged
+            old_entries_of_the_audit_log_are_purged_and_the_rest_is_whole
+            a_ticket_comes_back_as_it_was_with_its_comments
+            nobody_else_can_see_or_change_a_ticket
+            a_ticket_goes_on_as_the_rules_say
+            tickets_are_listed_newest_first_and_filtered
+            racing_comments_are_all_kept_up_to_the_limit
+            old_tickets_are_purged_with_their_comments
+            canned_replies_come_back_and_are_deleted_once
             events_of_every_kind_come_back_as_they_were
             events_are_listed_page_by_page
+            events_are_filtered
             an_event_that_is_told_twice_is_stored_once
             old_events_are_purged
             master_keys_are_noted_and_forgotten
@@ -274,6 +302,29 @@ macro_rules! store_contract {
             traffic_is_added_up_and_read_by_its_key_only
             racing_additions_of_traffic_lose_nothing
             old_traffic_is_purged_dimension_by_dimension
+            a_user_is_found_by_id_and_by_address_with_everything_in_it
+            a_new_password_ends_the_other_sessions
+            a_new_hash_takes_the_place_of_the_one_it_was_made_for
+            a_member_is_changed_and_removed_in_their_own_account_only
+            the_last_owner_who_can_log_in_stays
+            of_owners_who_leave_at_once_one_stays
+            tries_to_log_in_are_counted_whoever_has_the_address
+            of_a_hundred_racing_tries_ten_are_looked_at
+            old_tries_are_purged
+            a_second_factor_counts_once_it_was_shown_to_work
+            a_step_is_used_once_and_none_before_it
+            a_recovery_code_is_used_once
+            a_session_is_found_by_its_token_with_its_user
+            the_last_use_of_a_session_only_moves_forward
+            a_session_with_a_new_token_is_not_opened_by_the_old_one
+            a_session_is_ended_by_its_own_user_only
+            sessions_that_are_over_are_purged
+            the_first_user_comes_in_once
+            of_those_who_race_for_one_link_one_joins
+            an_address_belongs_to_one_user
+            a_forgotten_password_is_set_once
+            invitations_are_listed_renewed_and_withdrawn_in_their_account_only
+            links_whose_time_is_over_are_purged
             two_hundred_calls_at_once_all_answer
             a_caller_that_goes_away_leaves_the_store_working
             an_aborted_task_leaves_the_store_working

@@ -7,10 +7,10 @@ use whatotp_domain::{
     Attempted, Delivery, DeliveryId, DeliveryStatus, LiveSession, SendRefused, SessionId, SessionStatus, Timestamp,
 };
 use whatotp_ports::{
-    AccountStore, ApiKeyStore, Claim, ClaimedDelivery, DeliveryRecord, DeliveryStore, DestinationStore, Enqueued,
-    EventStore, IdempotencyStore, Issued, Lease, MasterKeyStore, NewDelivery, NewSession, PersonalDataStore, Prior,
-    Progress, QuotaStore, Report, Reported, Resend, Resent, SenderStore, Sent, SessionRecord, SessionStore, Settled,
-    TemplateStore, TrafficStore,
+    AccountStore, ApiKeyStore, AuditStore, Claim, ClaimedDelivery, ConsoleSessionStore, DeliveryRecord, DeliveryStore,
+    DestinationStore, Enqueued, EventStore, IdempotencyStore, Issued, Lease, LinkStore, MasterKeyStore, NewDelivery,
+    NewSession, PersonalDataStore, Prior, Progress, QuotaStore, Report, Reported, Resend, Resent, SenderStore, Sent,
+    SessionRecord, SessionStore, Settled, TemplateStore, TicketStore, TrafficStore, UserStore,
 };
 
 use crate::fixtures::{LEASE, an_account, an_attempt, home};
@@ -25,9 +25,14 @@ pub trait Store:
     + TemplateStore
     + SenderStore
     + EventStore
+    + AuditStore
+    + TicketStore
     + DestinationStore
     + QuotaStore
     + TrafficStore
+    + UserStore
+    + ConsoleSessionStore
+    + LinkStore
     + MasterKeyStore
     + PersonalDataStore
     + 'static
@@ -43,9 +48,14 @@ impl<S> Store for S where
         + TemplateStore
         + SenderStore
         + EventStore
+        + AuditStore
+        + TicketStore
         + DestinationStore
         + QuotaStore
         + TrafficStore
+        + UserStore
+        + ConsoleSessionStore
+        + LinkStore
         + MasterKeyStore
         + PersonalDataStore
         + 'static

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod api_keys;
+mod audit;
 mod blind_index;
 mod codes;
 mod fingerprint;

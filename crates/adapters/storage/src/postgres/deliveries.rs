@@ -6,8 +6,8 @@ use diesel::prelude::{OptionalExtension, QueryDsl, SelectableHelper};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use whatotp_domain::{AccountScope, Delivery, DeliveryEvent, DeliveryId, DeliveryStatus, Timestamp};
 use whatotp_ports::{
-    CancelDelivery, Claim, ClaimedDelivery, DeliveryFilter, DeliveryRecord, DeliveryStore, Enqueued, Lease,
-    NewDelivery, Progress, Report, Reported, StoreResult, Subject,
+    CancelDelivery, Claim, ClaimedDelivery, DeadLetter, DeliveryCount, DeliveryFilter, DeliveryPage, DeliveryRecord,
+    DeliveryStore, Enqueued, Lease, NewDelivery, Progress, Report, Reported, StoreResult, Subject,
 };
 use whatotp_vault::MessageIndex;
 
@@ -17,7 +17,7 @@ use super::reports::Record;
 use super::statement::{Values, change, changing, columns};
 use super::{PostgresStore, claims, due, listing, provider_messages};
 use crate::failure::Failure;
-use crate::rows::{DeliveryRow, ScopeColumns, StepRow};
+use crate::rows::{DeliveryRow, GIVEN_UP, ScopeColumns, StepRow};
 use crate::schema::deliveries::dsl;
 
 #[async_trait]
@@ -67,6 +67,65 @@ impl DeliveryStore for PostgresStore {
         self.scan(move |connection| {
             let filter = filter.clone();
             Box::pin(async move { listing::deliveries(connection, scope, &filter).await })
+        })
+        .await
+    }
+
+    async fn search_deliveries(
+        &self,
+        scope: AccountScope,
+        filter: &DeliveryFilter,
+        look_at: u32,
+    ) -> StoreResult<DeliveryPage> {
+        let filter = filter.clone();
+        self.scan(move |connection| {
+            let filter = filter.clone();
+            Box::pin(async move { listing::search(connection, scope, &filter, look_at).await })
+        })
+        .await
+    }
+
+    async fn count_deliveries(
+        &self,
+        scope: AccountScope,
+        range: (Timestamp, Timestamp),
+        before: Option<DeliveryId>,
+        limit: u32,
+    ) -> StoreResult<Vec<DeliveryCount>> {
+        self.scan(move |connection| {
+            Box::pin(async move { listing::counts(connection, scope, range, before, limit).await })
+        })
+        .await
+    }
+
+    async fn list_dead_letters(&self, before: Option<DeliveryId>, limit: u32) -> StoreResult<Vec<DeadLetter>> {
+        self.scan(move |connection| {
+            Box::pin(async move { listing::dead_letters(connection, None, before, limit).await })
+        })
+        .await
+    }
+
+    async fn find_dead_letter(&self, id: DeliveryId) -> StoreResult<Option<DeadLetter>> {
+        self.scan(move |connection| {
+            Box::pin(async move { Ok(listing::dead_letters(connection, Some(id), None, 1).await?.pop()) })
+        })
+        .await
+    }
+
+    async fn discard_dead_letter(&self, scope: AccountScope, id: DeliveryId, now: Timestamp) -> StoreResult<bool> {
+        self.write(move |connection| {
+            let (ScopeColumns { account, mode }, id) = (scope.into(), id.to_string());
+            Box::pin(async move {
+                let given_up = dsl::deliveries
+                    .filter(dsl::account_id.eq(account))
+                    .filter(dsl::id.eq(id))
+                    .filter(dsl::mode.eq(mode))
+                    .filter(dsl::status.eq_any(GIVEN_UP))
+                    .filter(dsl::due_at.is_null())
+                    .filter(dsl::discarded_at.is_null());
+                let discarded = diesel::update(given_up).set(dsl::discarded_at.eq(now.unix_ms()));
+                Ok(discarded.execute(connection).await? > 0)
+            })
         })
         .await
     }
@@ -201,9 +260,10 @@ change!(
     Insert,
     "INSERT INTO deliveries (account_id, id, mode, session_id, template_id, previous_id, recipient, number, variables,
         metadata, locale, status, queued_at, route, fallback, lease_token, leased, due_at, created_at, expires_at,
-        attempts, in_doubt)
+        country, key_id, request_id, attempts, in_doubt)
      SELECT k.*, 0, 0
-     FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) AS k"
+     FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+        $23) AS k"
 );
 
 /// Stores new deliveries.
@@ -217,7 +277,7 @@ pub(super) async fn insert(connection: &mut AsyncPgConnection, rows: Vec<&Delive
         row.template_id.as_deref(), row.previous_id.as_deref(), row.recipient.as_slice(), row.number.as_slice(),
         row.variables.as_deref(), row.metadata.as_deref(), row.locale.as_deref(), row.way.status.as_str(),
         row.way.queued_at, row.route, row.fallback, row.lease_token, row.leased, row.due_at, row.created_at,
-        row.expires_at,
+        row.expires_at, row.country.as_deref(), row.key_id.as_deref(), row.request_id.as_deref(),
     );
     changing::<Insert>(arguments).execute(connection).await?;
     Ok(())

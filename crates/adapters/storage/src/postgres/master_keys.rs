@@ -11,7 +11,10 @@ use whatotp_vault::Kid;
 use super::PostgresStore;
 use super::statement::{Change, change, changing, columns};
 use crate::failure::Failure;
-use crate::rows::sealed::{self, KeyColumns, SealedClaimRow, SealedDeliveryRow, SealedSenderRow, SealedSessionRow};
+use crate::rows::sealed::{
+    self, KeyColumns, SealedClaimRow, SealedCommentRow, SealedDeliveryRow, SealedLinkRow, SealedSenderRow,
+    SealedSessionRow, SealedTicketRow, SealedUserRow,
+};
 use crate::rows::{Unreadable, count};
 use crate::schema::master_keys::dsl;
 
@@ -76,7 +79,7 @@ async fn page(
     after: KeyColumns,
     limit: u32,
 ) -> Result<Vec<SealedRow>, Failure> {
-    let KeyColumns { account, mode, id, key } = after;
+    let KeyColumns { account, mode, id, ticket, key } = after;
     let limit = i64::from(limit);
     match table {
         SealedTable::Senders => {
@@ -100,6 +103,27 @@ async fn page(
             let rows: Vec<SealedClaimRow> = rows.load(connection).await?;
             rows.into_iter().map(|row| Ok(row.read()?)).collect()
         }
+        SealedTable::Tickets => {
+            let rows = diesel::sql_query(sealed::TICKETS).bind::<Text, _>(account).bind::<Text, _>(id);
+            let rows: Vec<SealedTicketRow> = rows.bind::<BigInt, _>(limit).load(connection).await?;
+            rows.into_iter().map(|row| Ok(row.read()?)).collect()
+        }
+        SealedTable::Users => {
+            let rows = diesel::sql_query(sealed::USERS).bind::<Text, _>(id).bind::<BigInt, _>(limit);
+            let rows: Vec<SealedUserRow> = rows.load(connection).await?;
+            rows.into_iter().map(|row| Ok(row.read()?)).collect()
+        }
+        SealedTable::Links => {
+            let rows = diesel::sql_query(sealed::LINKS).bind::<Text, _>(id).bind::<BigInt, _>(limit);
+            let rows: Vec<SealedLinkRow> = rows.load(connection).await?;
+            rows.into_iter().map(|row| Ok(row.read()?)).collect()
+        }
+        SealedTable::Comments => {
+            let rows = diesel::sql_query(sealed::COMMENTS).bind::<Text, _>(account).bind::<Text, _>(ticket);
+            let rows = rows.bind::<Text, _>(id).bind::<BigInt, _>(limit);
+            let rows: Vec<SealedCommentRow> = rows.load(connection).await?;
+            rows.into_iter().map(|row| Ok(row.read()?)).collect()
+        }
     }
 }
 
@@ -109,7 +133,7 @@ change!(
      WHERE t.id = k.id AND t.access_token = k.old"
 );
 
-/// Names the statement for one column of the sessions or the deliveries.
+/// Names the statement for one column of the sessions, the deliveries or the tickets.
 macro_rules! reseal {
     ($name:ident, $table:literal, $column:literal) => {
         change!(
@@ -135,6 +159,19 @@ reseal!(DeliveryRecipients, "deliveries", "recipient");
 reseal!(DeliveryVariables, "deliveries", "variables");
 reseal!(DeliveryMetadata, "deliveries", "metadata");
 
+reseal!(TicketSubjects, "tickets", "subject");
+reseal!(UserEmails, "users", "email");
+reseal!(UserNames, "users", "name");
+reseal!(UserTotp, "users", "totp");
+reseal!(UserPendingTotp, "users", "totp_pending");
+reseal!(LinkEmails, "console_links", "email");
+
+change!(
+    CommentBodies,
+    "UPDATE ticket_comments AS t SET body = k.new FROM unnest($1, $2, $3, $4, $5) AS k (account_id, ticket_id, id, old, new)
+     WHERE t.account_id = k.account_id AND t.ticket_id = k.ticket_id AND t.id = k.id AND t.body = k.old"
+);
+
 change!(
     Answers,
     "UPDATE idempotency_claims AS t SET answer = k.new FROM unnest($1, $2, $3, $4, $5) AS k (account_id, mode, key, old, new)
@@ -145,8 +182,10 @@ change!(
 type Keyed<'a> = (KeyColumns, &'a Resealed);
 
 async fn replace(connection: &mut AsyncPgConnection, values: &[Resealed]) -> Result<u64, Failure> {
-    use SealedColumn::{AccessToken, Answer, Metadata, Recipient, Variables};
-    use SealedTable::{Claims, Deliveries, Senders, Sessions};
+    use SealedColumn::{
+        AccessToken, Answer, Body, Email, Metadata, Name, Recipient, Subject, Totp, TotpPending, Variables,
+    };
+    use SealedTable::{Claims, Comments, Deliveries, Links, Senders, Sessions, Tickets, Users};
     let of = |table: SealedTable, column: SealedColumn| -> Vec<Keyed<'_>> {
         let these = values.iter().filter(|value| value.key.table() == table && value.column == column);
         these.map(|value| (KeyColumns::from(&value.key), value)).collect()
@@ -158,6 +197,13 @@ async fn replace(connection: &mut AsyncPgConnection, values: &[Resealed]) -> Res
     replaced += by_id::<DeliveryVariables>(connection, &of(Deliveries, Variables)).await?;
     replaced += by_id::<DeliveryMetadata>(connection, &of(Deliveries, Metadata)).await?;
     replaced += answers(connection, &of(Claims, Answer)).await?;
+    replaced += by_id::<TicketSubjects>(connection, &of(Tickets, Subject)).await?;
+    replaced += by_id::<UserEmails>(connection, &of(Users, Email)).await?;
+    replaced += by_id::<UserNames>(connection, &of(Users, Name)).await?;
+    replaced += by_id::<UserTotp>(connection, &of(Users, Totp)).await?;
+    replaced += by_id::<UserPendingTotp>(connection, &of(Users, TotpPending)).await?;
+    replaced += by_id::<LinkEmails>(connection, &of(Links, Email)).await?;
+    replaced += bodies(connection, &of(Comments, Body)).await?;
     Ok(count(replaced))
 }
 
@@ -190,4 +236,16 @@ async fn answers(connection: &mut AsyncPgConnection, values: &[Keyed<'_>]) -> Re
         value.1.new.as_bytes(),
     );
     Ok(changing::<Answers>(arguments).execute(connection).await?)
+}
+
+async fn bodies(connection: &mut AsyncPgConnection, values: &[Keyed<'_>]) -> Result<usize, Failure> {
+    if values.is_empty() {
+        return Ok(0);
+    }
+    let arguments = columns!(
+        values,
+        value => value.0.account.as_str(), value.0.ticket.as_str(), value.0.id.as_str(), value.1.old.as_bytes(),
+        value.1.new.as_bytes(),
+    );
+    Ok(changing::<CommentBodies>(arguments).execute(connection).await?)
 }

@@ -31,6 +31,15 @@ static MIGRATIONS: &[Migration] = &[
         "2026-11-23-000005_personal_data",
         include_str!("../../../../../migrations/postgres/2026-11-23-000005_personal_data/up.sql"),
     ),
+    ("2026-11-23-000006_users", include_str!("../../../../../migrations/postgres/2026-11-23-000006_users/up.sql")),
+    (
+        "2026-11-23-000007_audit_and_tickets",
+        include_str!("../../../../../migrations/postgres/2026-11-23-000007_audit_and_tickets/up.sql"),
+    ),
+    (
+        "2026-11-23-000008_delivery_log",
+        include_str!("../../../../../migrations/postgres/2026-11-23-000008_delivery_log/up.sql"),
+    ),
 ];
 
 /// One number for all who migrate: "whatotp" in ASCII.

@@ -1,9 +1,12 @@
 //! PostgreSQL: a few connections, and callers that share transactions.
 
 mod address;
+mod audit;
 mod claims;
 mod coalescer;
 mod connection;
+mod console_links;
+mod console_sessions;
 mod deliveries;
 mod destinations;
 mod due;
@@ -27,8 +30,10 @@ mod settings;
 mod settle;
 mod statement;
 mod templates;
+mod tickets;
 mod tls;
 mod traffic;
+mod users;
 mod wakeups;
 mod withdraw;
 

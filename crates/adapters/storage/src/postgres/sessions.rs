@@ -9,7 +9,7 @@ use whatotp_domain::{
 };
 use whatotp_ports::{
     Attempt, CancelSession, Claim, Issued, LedgerKey, NewDelivery, NewSession, Resend, Resent, Sent, SessionRecord,
-    SessionStore, Settled, StoreResult, Subject, Withdrawal,
+    SessionState, SessionStore, Settled, StoreResult, Subject, Withdrawal,
 };
 
 use super::sends::{Issue, SendAgain};
@@ -17,7 +17,7 @@ use super::settle::Settle;
 use super::statement::{change, changing, columns, fetch, fetching};
 use super::{PostgresStore, claims, deliveries, ledgers, withdraw};
 use crate::failure::Failure;
-use crate::rows::{After, DeliveryRow, ScopeColumns, SessionRow};
+use crate::rows::{After, DeliveryRow, ScopeColumns, SessionRow, SessionStateRow};
 use crate::schema::otp_sessions::dsl;
 
 /// How many fallbacks are looked behind, at most: an account has fewer senders.
@@ -104,6 +104,23 @@ impl SessionStore for PostgresStore {
                 let Some(record) = find(connection, (scope, session)).await? else { return Ok(None) };
                 let sent = sent(connection, scope, record.delivery).await?;
                 Ok(Some((record, sent)))
+            })
+        })
+        .await
+    }
+
+    async fn session_states(&self, scope: AccountScope, sessions: Vec<SessionId>) -> StoreResult<Vec<SessionState>> {
+        self.scan(move |connection| {
+            let ScopeColumns { account, mode } = scope.into();
+            let ids: Vec<String> = sessions.iter().map(ToString::to_string).collect();
+            Box::pin(async move {
+                let these = dsl::otp_sessions
+                    .filter(dsl::account_id.eq(account))
+                    .filter(dsl::id.eq_any(ids))
+                    .filter(dsl::mode.eq(mode))
+                    .select(SessionStateRow::as_select());
+                let rows: Vec<SessionStateRow> = these.load(connection).await?;
+                rows.into_iter().map(|row| Ok(row.read()?)).collect()
             })
         })
         .await

@@ -1,12 +1,17 @@
+mod log;
+
 use diesel::prelude::*;
 use whatotp_domain::{
-    Delivery, DeliveryEvent, DeliveryId, DeliveryStatus, Locale, SenderId, SessionId, TemplateId, Timestamp,
+    ApiKeyId, Asked, Country, Delivery, DeliveryEvent, DeliveryId, DeliveryStatus, Locale, RequestId, SenderId,
+    SessionId, TemplateId, Timestamp,
 };
 use whatotp_ports::{ClaimedDelivery, DeliveryKind, DeliveryRecord, Lease, NewDelivery};
 use whatotp_vault::{BlindIndex, Sealed};
 
 use super::{InColumn, Read, ScopeColumns, Unreadable, error, error_columns, hash, scope, sender, unix_ms};
 use crate::schema::deliveries;
+
+pub(crate) use self::log::{CountRow, DeadLetterRow, GIVEN_UP, IdRange};
 
 /// The columns that tell how far a delivery has come.
 #[derive(Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
@@ -114,6 +119,9 @@ pub(crate) struct DeliveryRow {
     pub(crate) due_at: Option<i64>,
     pub(crate) created_at: i64,
     pub(crate) expires_at: i64,
+    pub(crate) country: Option<String>,
+    pub(crate) key_id: Option<String>,
+    pub(crate) request_id: Option<String>,
 }
 
 impl DeliveryRow {
@@ -148,18 +156,26 @@ impl DeliveryRow {
             due_at: Some(now.plus(new.leased_for.unwrap_or_default()).unix_ms()),
             created_at: new.created_at.unix_ms(),
             expires_at: new.expires_at.unix_ms(),
+            country: new.country.map(|country| country.to_string()),
+            key_id: new.asked.key.map(|id| id.to_string()),
+            request_id: new.asked.request.map(|id| id.to_string()),
         }
     }
 
     pub(crate) fn read(self) -> Read<DeliveryRecord> {
         let kind = kind(self.session_id.as_deref(), self.template_id.as_deref())?;
         let locale = self.locale.map(|locale| Locale::parse(&locale).in_column("deliveries.locale"));
+        let key = self.key_id.as_deref().map(ApiKeyId::parse).transpose().in_column("deliveries.key_id")?;
+        let request =
+            self.request_id.as_deref().map(RequestId::parse).transpose().in_column("deliveries.request_id")?;
         Ok(DeliveryRecord {
             id: DeliveryId::parse(&self.id).in_column("deliveries.id")?,
             scope: scope(&self.account_id, &self.mode)?,
             kind,
             recipient: Sealed::from_bytes(self.recipient),
             number: BlindIndex::from_bytes(hash(&self.number, "deliveries.number")?),
+            country: self.country.as_deref().and_then(Country::recall),
+            asked: Asked { key, request },
             variables: self.variables.map(Sealed::from_bytes),
             metadata: self.metadata.map(Sealed::from_bytes),
             locale: locale.transpose()?,

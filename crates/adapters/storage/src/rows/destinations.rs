@@ -15,17 +15,19 @@ pub(crate) struct AccountRulesRow {
     countries_denied: String,
     per_day: Option<i64>,
     per_month: Option<i64>,
+    suspended: i32,
 }
 
 impl AccountRulesRow {
     pub(crate) fn new(account: AccountId, rules: &AccountRules) -> Self {
-        let AccountRules { countries, quota } = rules;
+        let AccountRules { countries, quota, suspended } = rules;
         Self {
             account_id: account.to_string(),
             countries_allowed: written(&countries.allowed),
             countries_denied: written(&countries.denied),
             per_day: quota.per_day.map(i64::from),
             per_month: quota.per_month.map(i64::from),
+            suspended: (*suspended).into(),
         }
     }
 
@@ -40,7 +42,7 @@ impl AccountRulesRow {
             per_month: limit(self.per_month, "account_rules.per_month")?,
         };
         let account = AccountId::parse(&self.account_id).in_column("account_rules.account_id")?;
-        Ok((account, AccountRules { countries, quota }))
+        Ok((account, AccountRules { countries, quota, suspended: self.suspended != 0 }))
     }
 }
 

@@ -2,7 +2,9 @@
 
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
-use whatotp_domain::{DeliveryId, SenderId, SessionId, SessionStatus, Timestamp};
+use whatotp_domain::{
+    AccountId, CommentId, DeliveryId, LinkId, SenderId, SessionId, SessionStatus, TicketId, Timestamp, UserId,
+};
 use whatotp_ports::{SealedColumn, SealedRow, SealedRowKey, SealedTable};
 use whatotp_vault::{IdempotencyHash, Kid, Sealed};
 
@@ -15,6 +17,8 @@ pub(crate) struct KeyColumns {
     pub(crate) mode: &'static str,
     /// The id; of a claim nothing.
     pub(crate) id: String,
+    /// The ticket of a comment; of everything else nothing.
+    pub(crate) ticket: String,
     /// The key of a claim; of everything else nothing.
     pub(crate) key: Vec<u8>,
 }
@@ -23,13 +27,25 @@ impl From<&SealedRowKey> for KeyColumns {
     fn from(key: &SealedRowKey) -> Self {
         let of = |scope: &whatotp_domain::AccountScope, id: String, key: Vec<u8>| {
             let ScopeColumns { account, mode } = (*scope).into();
-            Self { account, mode, id, key }
+            Self { account, mode, id, ticket: String::new(), key }
         };
         match key {
             SealedRowKey::Sender(id) => Self { id: id.to_string(), ..Self::default() },
             SealedRowKey::Session(scope, id) => of(scope, id.to_string(), Vec::new()),
             SealedRowKey::Delivery(scope, id) => of(scope, id.to_string(), Vec::new()),
             SealedRowKey::Claim(scope, key) => of(scope, String::new(), key.as_bytes().to_vec()),
+            SealedRowKey::User(account, id) => {
+                Self { account: account.to_string(), id: id.to_string(), ..Self::default() }
+            }
+            SealedRowKey::Link(account, id) => {
+                Self { account: account.to_string(), id: id.to_string(), ..Self::default() }
+            }
+            SealedRowKey::Ticket(account, id) => {
+                Self { account: account.to_string(), id: id.to_string(), ..Self::default() }
+            }
+            SealedRowKey::Comment(account, ticket, id) => {
+                Self { account: account.to_string(), ticket: ticket.to_string(), id: id.to_string(), ..Self::default() }
+            }
         }
     }
 }
@@ -49,6 +65,14 @@ pub(crate) const DELIVERIES: &str = "SELECT account_id, mode, id, recipient, var
 /// Takes the account, the mode and the key of the last claim, and a limit.
 pub(crate) const CLAIMS: &str = "SELECT account_id, mode, key, answer FROM idempotency_claims
      WHERE (account_id, mode, key) > ($1, $2, $3) ORDER BY account_id, mode, key LIMIT $4";
+
+/// Takes the account and the id of the last ticket, and a limit.
+pub(crate) const TICKETS: &str = "SELECT account_id, id, subject FROM tickets
+     WHERE (account_id, id) > ($1, $2) ORDER BY account_id, id LIMIT $3";
+
+/// Takes the account, the ticket and the id of the last comment, and a limit.
+pub(crate) const COMMENTS: &str = "SELECT account_id, ticket_id, id, body FROM ticket_comments
+     WHERE (account_id, ticket_id, id) > ($1, $2, $3) ORDER BY account_id, ticket_id, id LIMIT $4";
 
 #[derive(QueryableByName)]
 pub(crate) struct SealedSenderRow {
@@ -149,6 +173,103 @@ impl SealedClaimRow {
     }
 }
 
+/// Takes the id of the last user and a limit.
+pub(crate) const USERS: &str =
+    "SELECT account_id, id, email, name, totp, totp_pending FROM users WHERE id > $1 ORDER BY id LIMIT $2";
+
+/// Takes the id of the last link and a limit.
+pub(crate) const LINKS: &str = "SELECT account_id, id, email FROM console_links
+     WHERE id > $1 AND kind = 'invitation' ORDER BY id LIMIT $2";
+
+#[derive(QueryableByName)]
+pub(crate) struct SealedUserRow {
+    #[diesel(sql_type = Text)]
+    account_id: String,
+    #[diesel(sql_type = Text)]
+    id: String,
+    #[diesel(sql_type = Binary)]
+    email: Vec<u8>,
+    #[diesel(sql_type = Binary)]
+    name: Vec<u8>,
+    #[diesel(sql_type = Nullable<Binary>)]
+    totp: Option<Vec<u8>>,
+    #[diesel(sql_type = Nullable<Binary>)]
+    totp_pending: Option<Vec<u8>>,
+}
+
+impl SealedUserRow {
+    pub(crate) fn read(self) -> Read<SealedRow> {
+        let account = AccountId::parse(&self.account_id).in_column("users.account_id")?;
+        Ok(SealedRow {
+            key: SealedRowKey::User(account, UserId::parse(&self.id).in_column("users.id")?),
+            values: present([
+                (SealedColumn::Email, Some(self.email)),
+                (SealedColumn::Name, Some(self.name)),
+                (SealedColumn::Totp, self.totp),
+                (SealedColumn::TotpPending, self.totp_pending),
+            ]),
+            code: None,
+        })
+    }
+}
+
+#[derive(QueryableByName)]
+pub(crate) struct SealedLinkRow {
+    #[diesel(sql_type = Text)]
+    account_id: String,
+    #[diesel(sql_type = Text)]
+    id: String,
+    #[diesel(sql_type = Nullable<Binary>)]
+    email: Option<Vec<u8>>,
+}
+
+impl SealedLinkRow {
+    pub(crate) fn read(self) -> Read<SealedRow> {
+        let account = AccountId::parse(&self.account_id).in_column("console_links.account_id")?;
+        let key = SealedRowKey::Link(account, LinkId::parse(&self.id).in_column("console_links.id")?);
+        Ok(SealedRow { key, values: present([(SealedColumn::Email, self.email)]), code: None })
+    }
+}
+
+#[derive(QueryableByName)]
+pub(crate) struct SealedTicketRow {
+    #[diesel(sql_type = Text)]
+    account_id: String,
+    #[diesel(sql_type = Text)]
+    id: String,
+    #[diesel(sql_type = Binary)]
+    subject: Vec<u8>,
+}
+
+impl SealedTicketRow {
+    pub(crate) fn read(self) -> Read<SealedRow> {
+        let account = AccountId::parse(&self.account_id).in_column("tickets.account_id")?;
+        let key = SealedRowKey::Ticket(account, TicketId::parse(&self.id).in_column("tickets.id")?);
+        Ok(SealedRow { key, values: present([(SealedColumn::Subject, Some(self.subject))]), code: None })
+    }
+}
+
+#[derive(QueryableByName)]
+pub(crate) struct SealedCommentRow {
+    #[diesel(sql_type = Text)]
+    account_id: String,
+    #[diesel(sql_type = Text)]
+    ticket_id: String,
+    #[diesel(sql_type = Text)]
+    id: String,
+    #[diesel(sql_type = Binary)]
+    body: Vec<u8>,
+}
+
+impl SealedCommentRow {
+    pub(crate) fn read(self) -> Read<SealedRow> {
+        let account = AccountId::parse(&self.account_id).in_column("ticket_comments.account_id")?;
+        let ticket = TicketId::parse(&self.ticket_id).in_column("ticket_comments.ticket_id")?;
+        let key = SealedRowKey::Comment(account, ticket, CommentId::parse(&self.id).in_column("ticket_comments.id")?);
+        Ok(SealedRow { key, values: present([(SealedColumn::Body, Some(self.body))]), code: None })
+    }
+}
+
 fn present<const N: usize>(values: [(SealedColumn, Option<Vec<u8>>); N]) -> Vec<(SealedColumn, Sealed)> {
     values.into_iter().filter_map(|(column, value)| Some((column, Sealed::from_bytes(value?)))).collect()
 }
@@ -161,6 +282,12 @@ pub(crate) const fn column(table: SealedTable, column: SealedColumn) -> Option<&
         (SealedTable::Sessions | SealedTable::Deliveries, SealedColumn::Metadata) => Some("metadata"),
         (SealedTable::Deliveries, SealedColumn::Variables) => Some("variables"),
         (SealedTable::Claims, SealedColumn::Answer) => Some("answer"),
+        (SealedTable::Tickets, SealedColumn::Subject) => Some("subject"),
+        (SealedTable::Comments, SealedColumn::Body) => Some("body"),
+        (SealedTable::Users | SealedTable::Links, SealedColumn::Email) => Some("email"),
+        (SealedTable::Users, SealedColumn::Name) => Some("name"),
+        (SealedTable::Users, SealedColumn::Totp) => Some("totp"),
+        (SealedTable::Users, SealedColumn::TotpPending) => Some("totp_pending"),
         _ => None,
     }
 }

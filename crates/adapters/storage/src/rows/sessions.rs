@@ -1,6 +1,6 @@
 use diesel::prelude::*;
 use whatotp_domain::{CodeLength, DeliveryId, OtpSession, Purpose, SessionId, SessionStatus, Timestamp};
-use whatotp_ports::SessionRecord;
+use whatotp_ports::{SessionRecord, SessionState};
 use whatotp_vault::{BlindIndex, Kid, Sealed};
 
 use super::{InColumn, Read, ScopeColumns, hash, moment, scope, unix_ms};
@@ -83,6 +83,31 @@ impl SessionRow {
             metadata: self.metadata.map(Sealed::from_bytes),
             delivery: DeliveryId::parse(&self.delivery_id).in_column("otp_sessions.delivery_id")?,
             client_ip: self.client_ip,
+        })
+    }
+}
+
+/// What lists and figures read of a session.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = otp_sessions)]
+pub(crate) struct SessionStateRow {
+    id: String,
+    purpose: String,
+    status: String,
+    created_at: i64,
+    expires_at: i64,
+    finished_at: Option<i64>,
+}
+
+impl SessionStateRow {
+    pub(crate) fn read(self) -> Read<SessionState> {
+        Ok(SessionState {
+            id: SessionId::parse(&self.id).in_column("otp_sessions.id")?,
+            purpose: Purpose::parse(&self.purpose).in_column("otp_sessions.purpose")?,
+            status: SessionStatus::parse(&self.status).in_column("otp_sessions.status")?,
+            created_at: Timestamp::from_unix_ms(self.created_at),
+            expires_at: Timestamp::from_unix_ms(self.expires_at),
+            finished_at: moment(self.finished_at),
         })
     }
 }

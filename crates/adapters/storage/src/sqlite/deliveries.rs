@@ -5,15 +5,15 @@ use diesel::dsl::auto_type;
 use diesel::prelude::*;
 use whatotp_domain::{AccountScope, Delivery, DeliveryEvent, DeliveryId, DeliveryStatus, Timestamp};
 use whatotp_ports::{
-    CancelDelivery, Claim, ClaimedDelivery, DeliveryFilter, DeliveryRecord, DeliveryStore, Enqueued, Lease,
-    NewDelivery, Progress, Report, Reported, StoreResult, Subject,
+    CancelDelivery, Claim, ClaimedDelivery, DeadLetter, DeliveryCount, DeliveryFilter, DeliveryPage, DeliveryRecord,
+    DeliveryStore, Enqueued, Lease, NewDelivery, Progress, Report, Reported, StoreResult, Subject,
 };
 use whatotp_vault::MessageIndex;
 
 use super::update::update;
 use super::{SqliteStore, idempotency, listing, provider_messages, reports};
 use crate::failure::Failure;
-use crate::rows::{After, DeliveryRow, ScopeColumns, StepRow, TargetRow, WayRow};
+use crate::rows::{After, DeliveryRow, GIVEN_UP, ScopeColumns, StepRow, TargetRow, WayRow};
 use crate::schema::deliveries::dsl;
 
 /// How long a delivery is left alone whose row cannot be read.
@@ -62,6 +62,47 @@ impl DeliveryStore for SqliteStore {
     async fn list_deliveries(&self, scope: AccountScope, filter: &DeliveryFilter) -> StoreResult<Vec<DeliveryRecord>> {
         let filter = filter.clone();
         self.scan(move |connection| listing::deliveries(connection, scope, &filter)).await
+    }
+
+    async fn search_deliveries(
+        &self,
+        scope: AccountScope,
+        filter: &DeliveryFilter,
+        look_at: u32,
+    ) -> StoreResult<DeliveryPage> {
+        let filter = filter.clone();
+        self.scan(move |connection| listing::search(connection, scope, &filter, look_at)).await
+    }
+
+    async fn count_deliveries(
+        &self,
+        scope: AccountScope,
+        range: (Timestamp, Timestamp),
+        before: Option<DeliveryId>,
+        limit: u32,
+    ) -> StoreResult<Vec<DeliveryCount>> {
+        self.scan(move |connection| listing::counts(connection, scope, range, before, limit)).await
+    }
+
+    async fn list_dead_letters(&self, before: Option<DeliveryId>, limit: u32) -> StoreResult<Vec<DeadLetter>> {
+        self.scan(move |connection| listing::dead_letters(connection, None, before, limit)).await
+    }
+
+    async fn find_dead_letter(&self, id: DeliveryId) -> StoreResult<Option<DeadLetter>> {
+        self.scan(move |connection| Ok(listing::dead_letters(connection, Some(id), None, 1)?.pop())).await
+    }
+
+    async fn discard_dead_letter(&self, scope: AccountScope, id: DeliveryId, now: Timestamp) -> StoreResult<bool> {
+        self.write(move |connection| {
+            let (ScopeColumns { account, mode }, id) = (scope.into(), id.to_string());
+            let given_up = dsl::deliveries
+                .filter(this(&account, mode, &id))
+                .filter(dsl::status.eq_any(GIVEN_UP))
+                .filter(dsl::due_at.is_null())
+                .filter(dsl::discarded_at.is_null());
+            Ok(diesel::update(given_up).set(dsl::discarded_at.eq(now.unix_ms())).execute(connection)? > 0)
+        })
+        .await
     }
 
     async fn cancel_delivery(

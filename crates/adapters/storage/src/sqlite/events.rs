@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
 use whatotp_domain::{EventId, LogEvent, Timestamp};
-use whatotp_ports::{EventStore, NewEvent, StoreResult};
+use whatotp_ports::{EventFilter, EventStore, NewEvent, StoreResult};
 
 use super::SqliteStore;
 use crate::rows::EventRow;
@@ -27,6 +27,36 @@ impl EventStore for SqliteStore {
             let mut rows = newest_first.select(EventRow::as_select()).into_boxed();
             if let Some(before) = before {
                 rows = rows.filter(dsl::id.lt(before.to_string()));
+            }
+            rows.load(connection)?.into_iter().map(|row| Ok(row.read()?)).collect()
+        })
+        .await
+    }
+
+    async fn find_events(
+        &self,
+        filter: &EventFilter,
+        before: Option<EventId>,
+        limit: u32,
+    ) -> StoreResult<Vec<LogEvent>> {
+        let filter = filter.clone();
+        self.scan(move |connection| {
+            let newest_first = dsl::events.order(dsl::id.desc()).limit(limit.into());
+            let mut rows = newest_first.select(EventRow::as_select()).into_boxed();
+            if let Some(before) = before {
+                rows = rows.filter(dsl::id.lt(before.to_string()));
+            }
+            if let Some(account) = filter.account {
+                rows = rows.filter(dsl::account_id.eq(account.to_string()));
+            }
+            if let Some(kind) = filter.kind {
+                rows = rows.filter(dsl::kind.eq(kind.as_str()));
+            }
+            if let Some(from) = filter.from {
+                rows = rows.filter(dsl::at.ge(from.unix_ms()));
+            }
+            if let Some(until) = filter.until {
+                rows = rows.filter(dsl::at.lt(until.unix_ms()));
             }
             rows.load(connection)?.into_iter().map(|row| Ok(row.read()?)).collect()
         })

@@ -9,7 +9,8 @@ use whatotp_vault::Kid;
 use super::SqliteStore;
 use crate::failure::Failure;
 use crate::rows::sealed::{
-    self, KeyColumns, SealedClaimRow, SealedDeliveryRow, SealedSenderRow, SealedSessionRow, column,
+    self, KeyColumns, SealedClaimRow, SealedCommentRow, SealedDeliveryRow, SealedLinkRow, SealedSenderRow,
+    SealedSessionRow, SealedTicketRow, SealedUserRow, column,
 };
 use crate::rows::{Unreadable, count};
 use crate::schema::master_keys::dsl;
@@ -83,6 +84,26 @@ fn page(
             let rows: Vec<SealedClaimRow> = rows.load(connection)?;
             rows.into_iter().map(|row| Ok(row.read()?)).collect()
         }
+        SealedTable::Tickets => {
+            let rows: Vec<SealedTicketRow> = by_id(sealed::TICKETS).bind::<BigInt, _>(limit).load(connection)?;
+            rows.into_iter().map(|row| Ok(row.read()?)).collect()
+        }
+        SealedTable::Users => {
+            let rows = diesel::sql_query(sealed::USERS).bind::<Text, _>(&after.id).bind::<BigInt, _>(limit);
+            let rows: Vec<SealedUserRow> = rows.load(connection)?;
+            rows.into_iter().map(|row| Ok(row.read()?)).collect()
+        }
+        SealedTable::Links => {
+            let rows = diesel::sql_query(sealed::LINKS).bind::<Text, _>(&after.id).bind::<BigInt, _>(limit);
+            let rows: Vec<SealedLinkRow> = rows.load(connection)?;
+            rows.into_iter().map(|row| Ok(row.read()?)).collect()
+        }
+        SealedTable::Comments => {
+            let rows = diesel::sql_query(sealed::COMMENTS).bind::<Text, _>(&after.account);
+            let rows = rows.bind::<Text, _>(&after.ticket).bind::<Text, _>(&after.id).bind::<BigInt, _>(limit);
+            let rows: Vec<SealedCommentRow> = rows.load(connection)?;
+            rows.into_iter().map(|row| Ok(row.read()?)).collect()
+        }
     }
 }
 
@@ -96,13 +117,21 @@ fn replace(connection: &mut SqliteConnection, value: &Resealed) -> Result<u64, F
     let bound = |this: &str| diesel::sql_query(update + this).bind::<Binary, _>(new).bind::<Binary, _>(old);
     let replaced = match table {
         SealedTable::Senders => bound("id = $3").bind::<Text, _>(&key.id).execute(connection),
-        SealedTable::Sessions | SealedTable::Deliveries => {
+        SealedTable::Sessions
+        | SealedTable::Deliveries
+        | SealedTable::Tickets
+        | SealedTable::Users
+        | SealedTable::Links => {
             let this = bound("account_id = $3 AND id = $4").bind::<Text, _>(&key.account);
             this.bind::<Text, _>(&key.id).execute(connection)
         }
         SealedTable::Claims => {
             let this = bound("account_id = $3 AND mode = $4 AND key = $5").bind::<Text, _>(&key.account);
             this.bind::<Text, _>(key.mode).bind::<Binary, _>(&key.key).execute(connection)
+        }
+        SealedTable::Comments => {
+            let this = bound("account_id = $3 AND ticket_id = $4 AND id = $5").bind::<Text, _>(&key.account);
+            this.bind::<Text, _>(&key.ticket).bind::<Text, _>(&key.id).execute(connection)
         }
     };
     Ok(count(replaced?))

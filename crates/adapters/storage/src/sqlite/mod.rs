@@ -1,6 +1,9 @@
 //! SQLite: one file, one writing thread, a few that read.
 
+mod audit;
 mod connection;
+mod console_links;
+mod console_sessions;
 mod deliveries;
 mod destinations;
 mod events;
@@ -19,8 +22,10 @@ mod reports;
 mod senders;
 mod sessions;
 mod templates;
+mod tickets;
 mod traffic;
 mod update;
+mod users;
 mod worker;
 
 use std::path::PathBuf;

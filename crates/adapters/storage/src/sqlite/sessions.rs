@@ -10,13 +10,13 @@ use diesel::prelude::*;
 use whatotp_domain::{AccountScope, DeliveryId, LedgerPolicy, NumberLedger, SessionId, SessionStatus, Timestamp};
 use whatotp_ports::{
     Attempt, CancelSession, Claim, Issued, LedgerKey, NewDelivery, NewSession, Resend, Resent, Sent, SessionRecord,
-    SessionStore, Settled, StoreResult, Subject, Withdrawal,
+    SessionState, SessionStore, Settled, StoreResult, Subject, Withdrawal,
 };
 
 use super::update::update;
 use super::{SqliteStore, deliveries, idempotency, ledgers};
 use crate::failure::Failure;
-use crate::rows::{ScopeColumns, SessionRow};
+use crate::rows::{ScopeColumns, SessionRow, SessionStateRow};
 use crate::schema::otp_sessions::dsl;
 
 #[async_trait]
@@ -75,6 +75,20 @@ impl SessionStore for SqliteStore {
             let Some(record) = load(connection, scope, session)? else { return Ok(None) };
             let sent = sent::sent(connection, scope, record.delivery)?;
             Ok(Some((record, sent)))
+        })
+        .await
+    }
+
+    async fn session_states(&self, scope: AccountScope, sessions: Vec<SessionId>) -> StoreResult<Vec<SessionState>> {
+        self.scan(move |connection| {
+            let ScopeColumns { account, mode } = scope.into();
+            let ids: Vec<String> = sessions.iter().map(ToString::to_string).collect();
+            let these = dsl::otp_sessions
+                .filter(dsl::account_id.eq(account))
+                .filter(dsl::id.eq_any(ids))
+                .filter(dsl::mode.eq(mode))
+                .select(SessionStateRow::as_select());
+            these.load(connection)?.into_iter().map(|row| Ok(row.read()?)).collect()
         })
         .await
     }

@@ -236,7 +236,7 @@ async fn every_table_is_strict() {
     });
     let tables: Vec<(String, i64)> = tables.await.unwrap();
     let ours = tables.iter().filter(|(name, _)| !name.starts_with("sqlite_") && !name.starts_with("__diesel"));
-    assert_eq!(ours.clone().count(), 18, "{tables:?}");
+    assert_eq!(ours.clone().count(), 27, "{tables:?}");
     for (name, strict) in ours {
         assert_eq!(*strict, 1, "{name}");
     }

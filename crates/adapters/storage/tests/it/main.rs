@@ -7,4 +7,6 @@ mod opening;
 mod postgres;
 #[cfg(test)]
 mod retention;
+#[cfg(test)]
+mod tampering;
 mod upgrading;

@@ -33,7 +33,8 @@ const HOUR: u64 = 3_600;
 const DAY: u64 = 24 * HOUR;
 
 /// A millisecond after each of these, counted from when everything was made, something is over. The first is a code's end.
-const ENDS: [u64; 10] = [300, HOUR, DAY, 25 * HOUR, 26 * HOUR, 49 * HOUR, 16 * DAY, 30 * DAY, 32 * DAY, 366 * DAY];
+const ENDS: [u64; 12] =
+    [300, HOUR / 2, HOUR, DAY, 25 * HOUR, 26 * HOUR, 49 * HOUR, 7 * DAY, 16 * DAY, 30 * DAY, 32 * DAY, 366 * DAY];
 
 /// Fills every table and lets the time pass.
 pub(crate) async fn check(installation: &Installation, catalogue: &impl Catalogue) {

@@ -1,6 +1,12 @@
 //! The product API over HTTP: every claim of its contract.
 
 mod about;
+mod console_admin;
+mod console_auth;
+mod console_deliveries;
+mod console_keys;
+mod console_scene;
+mod console_tickets;
 mod destinations;
 mod edge;
 mod failures;

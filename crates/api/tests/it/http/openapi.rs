@@ -58,7 +58,7 @@ fn every_operation_says_what_it_is() {
         let in_path = in_path.filter(|parameter| parameter["in"] == "path" && parameter["required"] == true);
         assert_eq!(in_path.count(), placeholders, "{id}");
     }
-    assert_eq!(ids.len(), 20);
+    assert_eq!(ids.len(), 81);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn every_member_of_every_schema_says_what_it_is_and_shows_an_example() {
     let document = document();
     for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
         assert!(schema["description"].is_string(), "{name}");
-        for (member, property) in schema["properties"].as_object().unwrap() {
+        for (member, property) in schema["properties"].as_object().into_iter().flatten() {
             assert!(property["description"].is_string() || property["oneOf"].is_array(), "{name}.{member}");
         }
     }

@@ -136,8 +136,8 @@ type Pair = [Attempt; 2];
 /// Carries the same attempts out on each database, and expects the same answers of both. Where an answer depends on those
 /// before it, they come one after the other; the others side by side. Returns how many there were.
 pub(super) async fn carry_out_on_both(attempts: impl Fn(&Target) -> Vec<Attempt>) -> usize {
-    let on_postgres = Database::postgres().await;
-    let targets = Arc::new([Target::start(Database::Sqlite).await, Target::start(on_postgres).await]);
+    let database = Database::postgres().await;
+    let targets = Arc::new([Target::start(Database::Sqlite).await, Target::start(database).await]);
     let [of_sqlite, of_postgres] = targets.each_ref().map(attempts);
     assert_eq!(of_sqlite.len(), of_postgres.len());
     let count = of_sqlite.len();

@@ -2,6 +2,7 @@ use whatotp_storage::postgres::migrate;
 use whatotp_testkit::{PostgresDatabase, PostgresServer, ServerBuilder};
 
 /// What a server keeps its data in.
+#[expect(clippy::large_enum_variant, reason = "there is one to a test")]
 pub(super) enum Database {
     /// A file in its directory.
     Sqlite,

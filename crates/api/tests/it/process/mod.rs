@@ -24,6 +24,7 @@ mod secrecy;
 mod signals;
 mod slow_clients;
 mod timing;
+mod users;
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};

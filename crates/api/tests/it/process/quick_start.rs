@@ -45,11 +45,13 @@ fn the_first_start_says_where_the_data_is_the_key_two_commands_and_the_guide_in_
     let directory = tempfile::tempdir().unwrap();
     let mut server = server(directory.path()).start();
     let lines = lines_of(&server);
-    let [data, key, introduction, first, second, guide, listening] = &lines[..] else { panic!("{lines:#?}") };
+    let [data, key, introduction, first, second, guide, console, listening] = &lines[..] else { panic!("{lines:#?}") };
     assert!(data.starts_with("Your data") && data.contains("data/whatotp.db") && data.contains("data/master.key"));
     assert!(key.starts_with("Your test key") && key.ends_with("(shown only now)"));
     assert!(introduction.starts_with("Send a code"));
     assert!(guide.starts_with("The guide") && guide.contains(&format!("{}/docs", server.base_url())));
+    let link = format!("{}/console/welcome#token=clt_", server.base_url());
+    assert!(console.starts_with("The console") && console.contains(&link), "{console}");
     assert_eq!(*listening, format!("listening on {}", server.base_url()));
 
     let sent = paste(first);
@@ -93,10 +95,11 @@ async fn the_second_start_shows_no_key_and_keeps_the_data() {
     let second = server(directory.path()).start();
     assert!(!second.logs().contains("sk_test_wa1_"), "{}", second.logs());
     let lines = lines_of(&second);
-    let [data, key_line, guide, listening] = &lines[..] else { panic!("{lines:#?}") };
+    let [data, key_line, guide, console, listening] = &lines[..] else { panic!("{lines:#?}") };
     assert!(data.starts_with("Your data"));
     assert!(key_line.contains("whatotp keys create --mode test"), "{key_line}");
     assert!(guide.ends_with("/docs"), "{guide}");
+    assert!(console.ends_with("/console"), "the link was shown at the first start: {console}");
     assert!(listening.starts_with("listening on "));
     assert_eq!(std::fs::read(directory.path().join("data/master.key")).unwrap(), master_key);
 

@@ -50,7 +50,7 @@ impl Installation {
     /// Puts these keys above the founding one; the first of all seals from the next start on. Returns its id.
     fn write_keys(&self, above: &[&str]) -> Kid {
         let file = self.path().join("data/master.key");
-        let lines: String = above.iter().map(|key| format!("{key}\n")).collect();
+        let lines = above.iter().fold(String::new(), |lines, key| lines + key + "\n");
         std::fs::write(&file, lines + &self.founding_key).unwrap();
         Keyring::new(MasterKeys::load(&file).unwrap()).active_kid()
     }

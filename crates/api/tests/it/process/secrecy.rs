@@ -261,7 +261,7 @@ async fn no_secret_is_in_a_dump_or_in_the_files_of_postgresql() {
     postgres.start_again();
     postgres.execute(database.name(), "CREATE TABLE leak (what text, as_bytes bytea, as_text text)").await;
     for secret in &planted.0 {
-        let hex: String = secret.value.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = secret.value.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         let text = std::str::from_utf8(&secret.value).map_or("NULL".to_owned(), |text| format!("'{text}'"));
         for (bytes, text) in [(format!("'\\x{hex}'"), "NULL"), ("NULL".to_owned(), text.as_str())] {
             let leak = format!("INSERT INTO leak VALUES ($${}$$, {bytes}, {text})", secret.what);

@@ -1,7 +1,7 @@
 //! How long the server takes to say that there is nothing, by what there is.
 
 use std::path::Path;
-use std::time::Instant;
+use tokio::time::Instant;
 
 use serde_json::{Value, json};
 use whatotp_domain::Mode;
@@ -90,8 +90,8 @@ async fn an_unknown_session_and_one_of_another_account_are_answered_alike() {
     let key = create_key(BINARY.as_ref(), directory.path(), &[], Mode::Test);
     let server = without_limits(server(directory.path())).arg("serve").env("WHATOTP_LOG__LEVEL", "warn").start();
     let mut owner = Caller::new(server.base_url(), &key).await;
-    let send = json!({"to": DELIVERED, "channel": "whatsapp", "purpose": "timing"});
-    let sent = owner.ask("POST", "/v1/otp/send", Some(&send)).await.json();
+    let code = json!({"to": DELIVERED, "channel": "whatsapp", "purpose": "timing"});
+    let sent = owner.ask("POST", "/v1/otp/send", Some(&code)).await.json();
     let session = sent["session_id"].as_str().unwrap();
     let ids = [unused("otp"), session.to_owned()];
     let mut stranger = Caller::new(server.base_url(), &key_of_another(directory.path())).await;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use whatotp_domain::{AccountScope, Delivery, DeliveryId, Timestamp};
 use whatotp_ports::{
-    CancelDelivery, Claim, ClaimedDelivery, DeliveryFilter, DeliveryRecord, DeliveryStore, Enqueued, Lease,
-    NewDelivery, Progress, Report, Reported, StoreError, StoreResult,
+    CancelDelivery, Claim, ClaimedDelivery, DeadLetter, DeliveryCount, DeliveryFilter, DeliveryPage, DeliveryRecord,
+    DeliveryStore, Enqueued, Lease, NewDelivery, Progress, Report, Reported, StoreError, StoreResult,
 };
 use whatotp_vault::MessageIndex;
 
@@ -58,6 +58,37 @@ impl DeliveryStore for Deliveries {
 
     async fn list_deliveries(&self, scope: AccountScope, filter: &DeliveryFilter) -> StoreResult<Vec<DeliveryRecord>> {
         self.inner.list_deliveries(scope, filter).await
+    }
+
+    async fn search_deliveries(
+        &self,
+        scope: AccountScope,
+        filter: &DeliveryFilter,
+        look_at: u32,
+    ) -> StoreResult<DeliveryPage> {
+        self.inner.search_deliveries(scope, filter, look_at).await
+    }
+
+    async fn count_deliveries(
+        &self,
+        scope: AccountScope,
+        range: (Timestamp, Timestamp),
+        before: Option<DeliveryId>,
+        limit: u32,
+    ) -> StoreResult<Vec<DeliveryCount>> {
+        self.inner.count_deliveries(scope, range, before, limit).await
+    }
+
+    async fn list_dead_letters(&self, before: Option<DeliveryId>, limit: u32) -> StoreResult<Vec<DeadLetter>> {
+        self.inner.list_dead_letters(before, limit).await
+    }
+
+    async fn find_dead_letter(&self, id: DeliveryId) -> StoreResult<Option<DeadLetter>> {
+        self.inner.find_dead_letter(id).await
+    }
+
+    async fn discard_dead_letter(&self, scope: AccountScope, id: DeliveryId, now: Timestamp) -> StoreResult<bool> {
+        self.inner.discard_dead_letter(scope, id, now).await
     }
 
     async fn cancel_delivery(

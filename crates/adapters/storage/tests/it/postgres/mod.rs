@@ -9,4 +9,5 @@ mod replicas;
 mod retention;
 mod server;
 mod shape;
+mod tampering;
 mod tls;

@@ -5,13 +5,16 @@ use whatotp_testkit::fixtures::an_account;
 
 use super::server::{empty, migrated, server, settings};
 
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 9] = [
     "2026-11-23-000000_first_tables",
     "2026-11-23-000001_senders_and_reports",
     "2026-11-23-000002_guess_budgets",
     "2026-11-23-000003_destinations",
     "2026-11-23-000004_key_use",
     "2026-11-23-000005_personal_data",
+    "2026-11-23-000006_users",
+    "2026-11-23-000007_audit_and_tickets",
+    "2026-11-23-000008_delivery_log",
 ];
 
 async fn refused(settings: &PostgresSettings) -> PostgresOpenError {

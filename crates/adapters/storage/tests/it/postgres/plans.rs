@@ -82,6 +82,11 @@ async fn use_everything(store: &PostgresStore) {
     store.next_due().await.unwrap();
     let filter = DeliveryFilter { limit: 20, ..DeliveryFilter::default() };
     store.list_deliveries(home(), &filter).await.unwrap();
+    store.search_deliveries(home(), &filter, 1000).await.unwrap();
+    store.count_deliveries(home(), (START, at(60)), None, 1000).await.unwrap();
+    store.session_states(home(), vec![id, record.session.id]).await.unwrap();
+    let dead = store.list_dead_letters(None, 100).await.unwrap();
+    assert!(!store.discard_dead_letter(home(), record.delivery, at(60)).await.unwrap(), "{dead:?}");
     store.purge_sessions(START, 1000).await.unwrap();
     store.purge_deliveries(START, 1000).await.unwrap();
     store.purge_ledgers(&LedgerPolicy::default(), at(1), 1000).await.unwrap();

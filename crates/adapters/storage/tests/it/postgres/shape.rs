@@ -4,13 +4,20 @@ use super::server::{migrated, server};
 
 /// Tables that belong to the installation, or are asked before it is known whose the row is. They are small, or could be
 /// distributed by another key.
-const WITHOUT_ACCOUNT: [(&str, &str); 9] = [
+const WITHOUT_ACCOUNT: [(&str, &str); 16] = [
     ("__diesel_schema_migrations", "the list of migrations"),
     ("installation", "one row"),
     ("master_keys", "a few rows of the installation"),
     ("accounts", "its id is the account"),
     ("api_keys", "the key is what says whose a request is"),
+    ("users", "an e-mail address says who logs in, before it is known whose they are"),
+    ("console_sessions", "the token is what says whose a request is"),
+    ("console_links", "the token is what says whose account it opens"),
+    ("log_in_tries", "counts tries for addresses that nobody has, too"),
     ("senders", "senders belong to the installation (ADR 0008)"),
+    ("audit_log", "one chain for the installation, in the order of its entries"),
+    ("audit_head", "one row"),
+    ("canned_replies", "what the people of the platform have ready, for every account's tickets"),
     ("events", "for the operator; few are about one account"),
     ("provider_messages", "a report that gives no reference back is joined by the provider's id alone"),
     ("waiting_reports", "a report waits because nobody knows whose it is"),

@@ -5,21 +5,23 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use whatotp_application::{
-    Application, MessageSent, OtpSent, OtpVerified, Policy, Ports, SendMessage, SendOtp, TemplateRef, Typed, VerifyOtp,
+    Application, MessageSent, NewTicket, OtpSent, OtpVerified, Policy, Ports, SendMessage, SendOtp, TemplateRef,
+    TicketOpened, TicketStep, Typed, VerifyOtp,
 };
 use whatotp_domain::{
-    AbusePolicy, CodeLength, Counts, DeliveryId, DeliveryStatus, Dimension, Locale, MessageTtl, Metadata, NumberLimits,
-    OtpPolicy, PhoneNumber, Purpose, Quota, SessionId, Timestamp, Variables,
+    AbusePolicy, Asked, CodeLength, Counts, DeliveryId, DeliveryStatus, Dimension, Locale, MessageTtl, Metadata,
+    NumberLimits, OtpPolicy, PhoneNumber, Purpose, Quota, SessionId, TicketPriority, Timestamp, UserId, Variables,
 };
 use whatotp_ports::{
     AccountRules, AuthenticationDraft, Block, BlockKey, BlockKind, Catalog, CatalogError, Clock as _, Content, Inbound,
-    MessageChannel, OutboundMessage, Polled, ProviderMessageId, ProviderTemplate, SendOutcome, Sender, SenderHealth,
-    SentMessage, Submitted, Traffic, TrafficKey,
+    Joined, MessageChannel, OutboundMessage, Polled, ProviderMessageId, ProviderTemplate, SendOutcome, Sender,
+    SenderHealth, SentMessage, Submitted, Traffic, TrafficKey,
 };
 use whatotp_system::LocalWakeups;
 use whatotp_testkit::contract::Store;
 use whatotp_testkit::fixtures::{
-    ALICE, BOB, a_claim, a_log_event, a_sender, a_template, an_account, an_api_key, an_event, at, home, sender_id,
+    ALICE, BOB, a_claim, a_console_session, a_log_event, a_reset_link, a_sender, a_template, a_user, an_account,
+    an_api_key, an_event, an_invitation, at, home, link_hash, sender_id,
 };
 use whatotp_testkit::{ManualClock, SeededEntropy, test_keyring};
 
@@ -47,9 +49,14 @@ impl Installation {
             templates: store.clone(),
             senders: store.clone(),
             events: store.clone(),
+            audit: store.clone(),
+            tickets: store.clone(),
             destinations: store.clone(),
             quotas: store.clone(),
             traffic: store.clone(),
+            users: store.clone(),
+            console_sessions: store.clone(),
+            links: store.clone(),
             master_keys: store.clone(),
             personal_data: store.clone(),
             live_channel: phones.clone(),
@@ -88,7 +95,32 @@ impl Installation {
         let early = ProviderMessageId("wamid.early".to_owned());
         let event = an_event(DeliveryStatus::Delivered, now);
         self.app.ingest(vec![Inbound::Status { provider_message_id: early, reference: None, event }]).await.unwrap();
+        self.fill_the_console().await;
+        self.ask_the_platform().await;
         self.use_it().await;
+    }
+
+    /// A ticket that is asked, answered and closed at once, and an answer to have ready.
+    async fn ask_the_platform(&self) {
+        let by = UserId::new(self.clock.now(), [1; 10]);
+        let link = None;
+        let (subject, body) = ("Where is it?".to_owned(), "Nothing came.".to_owned());
+        let new = NewTicket { account: home().account, by, subject, body, priority: TicketPriority::Normal, link };
+        let TicketOpened::Opened(opened) = self.app.open_ticket(new).await.unwrap() else { panic!("it has no link") };
+        let closed = self.app.step_ticket(Some(home().account), opened.ticket.id, by, TicketStep::Close).await.unwrap();
+        assert!(closed.is_some());
+        self.app.add_canned_reply(by, "Look again".to_owned(), "Please look again.".to_owned()).await.unwrap();
+    }
+
+    /// A user who is logged in, links that nobody follows, and a log-in that fails.
+    async fn fill_the_console(&self) {
+        let (store, now, user) = (&self.store, self.clock.now(), a_user(1));
+        store.put_link(an_invitation(1, now)).await.unwrap();
+        let (session, hash) = a_console_session(&user, 1, now);
+        assert_eq!(store.join(link_hash(1), user.clone(), session, hash, now).await.unwrap(), Joined::Yes);
+        store.put_link(an_invitation(2, now)).await.unwrap();
+        store.put_link(a_reset_link(&user, 3, now)).await.unwrap();
+        assert_eq!(store.charge_log_in(&user.email_index, now).await.unwrap(), None);
     }
 
     /// A code that comes back right, one that comes back wrong, one that nobody asks for, and two messages.
@@ -130,6 +162,7 @@ impl Installation {
             locale: None,
             ttl: MessageTtl::DEFAULT,
             metadata: Metadata::default(),
+            asked: Asked::default(),
             claim: None,
         };
         match self.app.send_message(command).await.unwrap() {
@@ -162,6 +195,7 @@ fn a_code(to: &str) -> SendOtp {
         ttl: None,
         client_ip: Some([7; 16]),
         metadata: Metadata::new([("order".to_owned(), "42".to_owned())].into()).unwrap(),
+        asked: Asked::default(),
         claim: None,
     }
 }
@@ -185,6 +219,8 @@ fn policy() -> Policy {
         delivery_retention: Duration::from_secs(30 * DAY),
         variables_retention: Duration::from_secs(DAY),
         event_retention: Duration::from_secs(365 * DAY),
+        audit_retention: Duration::from_secs(365 * DAY),
+        ticket_retention: Duration::from_secs(365 * DAY),
     }
 }
 

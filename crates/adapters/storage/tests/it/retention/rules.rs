@@ -17,7 +17,7 @@ pub(super) enum Rule {
 
 use Rule::{Stay, Until};
 
-pub(super) const TABLES: [(&str, Rule); 19] = [
+pub(super) const TABLES: [(&str, Rule); 28] = [
     ("otp_sessions", Until(|row| Some(after(moment(row, "created_at"), 25 * HOUR)))),
     ("deliveries", Until(|row| Some(after(moment(row, "created_at"), 30 * DAY)))),
     ("number_ledgers", Until(ledger)),
@@ -27,6 +27,18 @@ pub(super) const TABLES: [(&str, Rule); 19] = [
     ("events", Until(|row| Some(after(moment(row, "at"), 365 * DAY)))),
     ("traffic", Until(|row| Some(traffic(row)))),
     ("destination_blocks", Until(|row| row["until"].as_i64().map(|until| after(ms(until), 30 * DAY)))),
+    (
+        "console_sessions",
+        Until(|row| Some(after(moment(row, "last_seen_at"), HOUR / 2).minus(Duration::from_millis(1)))),
+    ),
+    ("console_links", Until(|row| Some(moment(row, "expires_at").minus(Duration::from_millis(1))))),
+    ("log_in_tries", Until(|row| Some(after(moment(row, "last_at"), DAY).minus(Duration::from_millis(1))))),
+    ("audit_log", Until(|row| Some(after(moment(row, "at"), 365 * DAY)))),
+    ("audit_head", Stay("where the audit log begins and ends: two numbers, and nobody's")),
+    ("tickets", Until(|row| row["closed_at"].as_i64().map(|closed| after(ms(closed), 365 * DAY)))),
+    ("ticket_comments", Until(|row| Some(after(moment(row, "created_at"), 365 * DAY)))),
+    ("canned_replies", Stay("an operator's")),
+    ("users", Stay("people who log in, until somebody removes them")),
     ("account_usage", Stay("one row of counts for an account, which the next day overwrites")),
     ("accounts", Stay("an operator's")),
     ("api_keys", Stay("an operator's")),

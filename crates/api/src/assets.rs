@@ -1,4 +1,4 @@
-//! The style sheet, scripts and icon of these pages, embedded in the binary.
+//! The style sheets, scripts and the icon of the pages, embedded in the binary.
 
 use std::fmt::Write as _;
 
@@ -10,18 +10,24 @@ use crate::errors::ErrorCode;
 use crate::http::Problem;
 
 #[derive(RustEmbed)]
-#[folder = "assets/docs/"]
+#[folder = "assets/"]
 struct Files;
 
+/// Mounts them.
+pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
+    let files = web::resource("/assets/{file:.+}").route(web::get().to(serve)).route(web::head().to(serve));
+    cfg.service(files);
+}
+
 /// The address of an asset, with a mark of its content, so that a new version is a new address.
-pub(super) fn href(name: &str) -> String {
+pub(crate) fn href(name: &str) -> String {
     match Files::get(name) {
-        Some(file) => format!("/docs/assets/{name}?v={}", mark(&file)),
-        None => format!("/docs/assets/{name}"),
+        Some(file) => format!("/assets/{name}?v={}", mark(&file)),
+        None => format!("/assets/{name}"),
     }
 }
 
-pub(super) async fn serve(request: HttpRequest, name: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn serve(request: HttpRequest, name: web::Path<String>) -> Result<HttpResponse, Problem> {
     let file = Files::get(&name).ok_or_else(|| Problem::new(ErrorCode::NotFound))?;
     // Weak, because the same bytes may travel compressed.
     let etag = format!("W/\"{}\"", mark(&file));
@@ -83,7 +89,7 @@ mod tests {
 
     #[test]
     fn the_example_script_stays_short() {
-        let script = Files::get("example.js").unwrap();
+        let script = Files::get("docs/example.js").unwrap();
         assert!(std::str::from_utf8(&script.data).unwrap().lines().count() <= 150);
     }
 }

@@ -1,0 +1,265 @@
+//! What the people of the platform look after: accounts, senders, blocks, dead letters.
+
+use std::collections::HashMap;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use whatotp_application::DeadLetterView;
+use whatotp_domain::{AccountId, Country, DeliveryId, Mode, SenderQuality};
+use whatotp_ports::{Account, AccountRules, Block, BlockKind, DeliveryKind};
+use whatotp_whatsapp::cloud_api::errors;
+
+use super::frame::{Frame, Section};
+use super::shown::{Moment, Status};
+use super::{Asked, page};
+use crate::context::Context;
+use crate::errors::ErrorCode;
+use crate::http::{Member, Problem};
+
+const PAGE: usize = 50;
+
+#[derive(Template)]
+#[template(path = "console/admin/accounts.html")]
+struct Accounts {
+    frame: Frame,
+    rows: Vec<AccountRow>,
+}
+
+struct AccountRow {
+    id: String,
+    name: String,
+    state: Status,
+    per_day: String,
+    per_month: String,
+    countries: String,
+    since: Moment,
+}
+
+pub(super) async fn accounts(ctx: web::Data<Context>, member: Member) -> Result<HttpResponse, Problem> {
+    member.operates()?;
+    let rules = rules(&ctx).await?;
+    let row = |account: &Account| {
+        let rules = rules.get(&account.id).cloned().unwrap_or_default();
+        AccountRow {
+            id: account.id.to_string(),
+            name: account.name.clone(),
+            state: state(&rules),
+            per_day: rules.quota.per_day.map_or_else(|| "no limit".to_owned(), |limit| limit.to_string()),
+            per_month: rules.quota.per_month.map_or_else(|| "no limit".to_owned(), |limit| limit.to_string()),
+            countries: countries(&rules),
+            since: account.created_at.into(),
+        }
+    };
+    let rows = ctx.app.list_accounts().await?.iter().map(row).collect();
+    page(&Accounts { frame: Frame::new(&member, Section::Accounts, Mode::Live), rows })
+}
+
+fn state(rules: &AccountRules) -> Status {
+    if rules.suspended { Status::bad("suspended") } else { Status::good("working") }
+}
+
+fn countries(rules: &AccountRules) -> String {
+    match (rules.countries.allowed.is_empty(), rules.countries.denied.is_empty()) {
+        (true, true) => "all".to_owned(),
+        (false, true) => format!("only {}", codes(&rules.countries.allowed, ", ")),
+        (true, false) => format!("all but {}", codes(&rules.countries.denied, ", ")),
+        (false, false) => {
+            format!("only {}, never {}", codes(&rules.countries.allowed, ", "), codes(&rules.countries.denied, ", "))
+        }
+    }
+}
+
+fn codes<'a>(countries: impl IntoIterator<Item = &'a Country>, between: &str) -> String {
+    countries.into_iter().map(Country::as_str).collect::<Vec<_>>().join(between)
+}
+
+async fn rules(ctx: &Context) -> Result<HashMap<AccountId, AccountRules>, Problem> {
+    Ok(ctx.app.list_rules().await?.into_iter().collect())
+}
+
+#[derive(Template)]
+#[template(path = "console/admin/account.html")]
+struct OneAccount {
+    frame: Frame,
+    id: String,
+    name: String,
+    state: Status,
+    suspended: bool,
+    per_day: String,
+    per_month: String,
+    allowed: String,
+    denied: String,
+}
+
+pub(super) async fn account(
+    ctx: web::Data<Context>,
+    member: Member,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    member.operates()?;
+    let accounts = ctx.app.list_accounts().await?;
+    let account = accounts.into_iter().find(|account| account.id.to_string() == *id);
+    let account = account.ok_or_else(|| Problem::new(ErrorCode::AccountNotFound))?;
+    let rules = rules(&ctx).await?.remove(&account.id).unwrap_or_default();
+    let limit = |limit: Option<u32>| limit.map(|limit| limit.to_string()).unwrap_or_default();
+    page(&OneAccount {
+        frame: Frame::new(&member, Section::Accounts, Mode::Live),
+        id: account.id.to_string(),
+        name: account.name,
+        state: state(&rules),
+        suspended: rules.suspended,
+        per_day: limit(rules.quota.per_day),
+        per_month: limit(rules.quota.per_month),
+        allowed: codes(&rules.countries.allowed, " "),
+        denied: codes(&rules.countries.denied, " "),
+    })
+}
+
+#[derive(Template)]
+#[template(path = "console/admin/senders.html")]
+struct Senders {
+    frame: Frame,
+    rows: Vec<SenderRow>,
+}
+
+struct SenderRow {
+    id: String,
+    name: String,
+    waba: String,
+    quality: Status,
+    template: String,
+    used_by: String,
+    configured: bool,
+}
+
+pub(super) async fn senders(ctx: web::Data<Context>, member: Member) -> Result<HttpResponse, Problem> {
+    member.operates()?;
+    let names = names(&ctx).await?;
+    let routes = ctx.app.list_routes().await?;
+    let mut rows = Vec::new();
+    for sender in ctx.app.list_senders().await? {
+        let mut used_by: Vec<String> = routes
+            .iter()
+            .filter(|(_, senders)| senders.contains(&sender.id))
+            .map(|(account, _)| names.get(account).cloned().unwrap_or_else(|| account.to_string()))
+            .collect();
+        if sender.shared {
+            used_by.push("every account that has no sender of its own".to_owned());
+        }
+        rows.push(SenderRow {
+            id: sender.id.to_string(),
+            name: sender.name,
+            waba: sender.waba.to_string(),
+            quality: match sender.quality {
+                SenderQuality::Green => Status::good("quality green"),
+                SenderQuality::Yellow => Status::warn("quality yellow"),
+                SenderQuality::Red => Status::bad("quality red"),
+                SenderQuality::Unknown => Status::plain("quality not known yet"),
+            },
+            template: sender.otp_template,
+            used_by: if used_by.is_empty() { "nobody".to_owned() } else { used_by.join(", ") },
+            configured: sender.configured,
+        });
+    }
+    page(&Senders { frame: Frame::new(&member, Section::Senders, Mode::Live), rows })
+}
+
+async fn names(ctx: &Context) -> Result<HashMap<AccountId, String>, Problem> {
+    Ok(ctx.app.list_accounts().await?.into_iter().map(|account| (account.id, account.name)).collect())
+}
+
+#[derive(Template)]
+#[template(path = "console/admin/blocks.html")]
+struct Blocks {
+    frame: Frame,
+    rows: Vec<BlockRow>,
+}
+
+struct BlockRow {
+    what: String,
+    kind: &'static str,
+    key: String,
+    account: String,
+    account_id: String,
+    reason: String,
+    until: Option<Moment>,
+}
+
+pub(super) async fn blocks(ctx: web::Data<Context>, member: Member) -> Result<HttpResponse, Problem> {
+    member.operates()?;
+    let names = names(&ctx).await?;
+    let now = ctx.app.ports().clock.now();
+    let row = |block: Block| BlockRow {
+        what: match block.key.kind {
+            BlockKind::Prefix => format!("numbers that begin with {}", block.key.key),
+            BlockKind::Country => format!("country {}", block.key.key),
+            // What is stored of a number cannot be turned back into it.
+            BlockKind::Number => format!("one number ({}…)", block.key.key.get(..8).unwrap_or_default()),
+        },
+        kind: block.key.kind.as_str(),
+        account: match block.key.account {
+            None => "all accounts".to_owned(),
+            Some(id) => names.get(&id).cloned().unwrap_or_else(|| id.to_string()),
+        },
+        account_id: block.key.account.map(|id| id.to_string()).unwrap_or_default(),
+        key: block.key.key,
+        reason: block.reason,
+        until: block.until.map(Moment::from),
+    };
+    let blocks = ctx.app.list_blocks().await?;
+    let rows = blocks.into_iter().filter(|block| block.is_in_force(now)).map(row).collect();
+    page(&Blocks { frame: Frame::new(&member, Section::Blocks, Mode::Live), rows })
+}
+
+#[derive(Template)]
+#[template(path = "console/admin/dead_letters.html")]
+struct DeadLetters {
+    frame: Frame,
+    rows: Vec<LetterRow>,
+    next: Option<String>,
+}
+
+struct LetterRow {
+    id: String,
+    at: Moment,
+    what: String,
+    account: String,
+    status: Status,
+    why: String,
+    remedy: &'static str,
+}
+
+pub(super) async fn dead_letters(
+    ctx: web::Data<Context>,
+    member: Member,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    member.operates()?;
+    let asked = Asked::of(&request);
+    let before = DeliveryId::parse(&asked.get("cursor")).ok();
+    let mut found = ctx.app.dead_letters(before, u32::try_from(PAGE + 1).unwrap_or(u32::MAX)).await?;
+    let more = found.len() > PAGE;
+    found.truncate(PAGE);
+    let path = "/console/admin/dead-letters";
+    let next = found.last().filter(|_| more).map(|last| asked.with(path, "cursor", &last.letter.id.to_string()));
+    let names = names(&ctx).await?;
+    let row = |view: &DeadLetterView| {
+        let letter = &view.letter;
+        let to = view.to.as_ref().map_or_else(|| "a number that cannot be read".to_owned(), ToString::to_string);
+        let kind = if matches!(letter.kind, DeliveryKind::Otp(_)) { "Code" } else { "Message" };
+        LetterRow {
+            id: letter.id.to_string(),
+            at: letter.created_at.into(),
+            what: format!("{kind} to {to}"),
+            account: names.get(&letter.scope.account).cloned().unwrap_or_else(|| letter.scope.account.to_string()),
+            status: letter.status.into(),
+            why: letter.error.as_ref().map(|error| format!("{} {}", error.code, error.title)).unwrap_or_default(),
+            remedy: letter
+                .error
+                .as_ref()
+                .map_or("Its time was over before it was delivered.", |error| errors::lookup(error.code).remedy),
+        }
+    };
+    let rows = found.iter().map(row).collect();
+    page(&DeadLetters { frame: Frame::new(&member, Section::DeadLetters, Mode::Live), rows, next })
+}

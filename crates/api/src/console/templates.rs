@@ -1,0 +1,158 @@
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use whatotp_application::TemplateRef;
+use whatotp_domain::{MessageTemplate, Mode, Permission, TemplateButton, TemplateHeader, TemplateId, Translation};
+
+use super::frame::{Frame, Section, scope};
+use super::shown::Status;
+use super::{Asked, page};
+use crate::context::Context;
+use crate::docs::message_samples;
+use crate::errors::ErrorCode;
+use crate::http::{Member, Problem};
+
+const PAGE: usize = 50;
+
+#[derive(Template)]
+#[template(path = "console/templates.html")]
+struct List {
+    frame: Frame,
+    may_manage: bool,
+    rows: Vec<Row>,
+    next: Option<String>,
+}
+
+struct Row {
+    id: String,
+    name: String,
+    body: String,
+    status: Status,
+    category: &'static str,
+    languages: Vec<String>,
+    variables: Vec<String>,
+}
+
+pub(super) async fn list(
+    ctx: web::Data<Context>,
+    member: Member,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let asked = Asked::of(&request);
+    let scope = scope(&member, Permission::ViewTemplates, &asked)?;
+    let before = TemplateId::parse(&asked.get("cursor")).ok();
+    let mut found = ctx.app.list_templates(scope, before, u32::try_from(PAGE + 1).unwrap_or(u32::MAX)).await?;
+    let more = found.len() > PAGE;
+    found.truncate(PAGE);
+    let next =
+        found.last().filter(|_| more).map(|last| asked.with("/console/templates", "cursor", &last.id().to_string()));
+    let default_locale = &ctx.app.policy().default_locale;
+    let rows = found.iter().map(|template| Row {
+        id: template.id().to_string(),
+        name: template.name().to_owned(),
+        body: template.translation(None, default_locale).body.as_str().to_owned(),
+        status: template.status().into(),
+        category: template.category().as_str(),
+        languages: template.locales().map(ToString::to_string).collect(),
+        variables: template.placeholders(),
+    });
+    page(&List {
+        frame: Frame::new(&member, Section::Templates, scope.mode),
+        may_manage: member.user.role.may(Permission::ManageTemplates),
+        rows: rows.collect(),
+        next,
+    })
+}
+
+#[derive(Template)]
+#[template(path = "console/template_new.html")]
+struct New {
+    frame: Frame,
+}
+
+pub(super) async fn new(member: Member) -> Result<HttpResponse, Problem> {
+    member.may(Permission::ManageTemplates)?;
+    page(&New { frame: Frame::new(&member, Section::Templates, Mode::Live) })
+}
+
+#[derive(Template)]
+#[template(path = "console/template.html")]
+struct Detail {
+    frame: Frame,
+    id: String,
+    name: String,
+    status: Status,
+    category: &'static str,
+    texts: Vec<Text>,
+    samples: Vec<(&'static str, String)>,
+}
+
+struct Text {
+    language: String,
+    status: Status,
+    header: String,
+    body: String,
+    footer: String,
+    buttons: Vec<String>,
+}
+
+impl From<&Translation> for Text {
+    fn from(translation: &Translation) -> Self {
+        Self {
+            language: translation.locale.to_string(),
+            status: translation.status.into(),
+            header: match &translation.header {
+                None => String::new(),
+                Some(TemplateHeader::Text(text)) => text.as_str().to_owned(),
+                Some(TemplateHeader::Image) => "[picture]".to_owned(),
+                Some(TemplateHeader::Video) => "[film]".to_owned(),
+                Some(TemplateHeader::Document) => "[file]".to_owned(),
+            },
+            body: translation.body.as_str().to_owned(),
+            footer: translation.footer.clone().unwrap_or_default(),
+            buttons: translation.buttons.iter().map(label).collect(),
+        }
+    }
+}
+
+fn label(button: &TemplateButton) -> String {
+    match button {
+        TemplateButton::Otp(_) => "Copy code".to_owned(),
+        TemplateButton::Url { label } | TemplateButton::UrlWithVariable { label } | TemplateButton::Other { label } => {
+            label.clone()
+        }
+    }
+}
+
+pub(super) async fn detail(
+    ctx: web::Data<Context>,
+    member: Member,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let scope = scope(&member, Permission::ViewTemplates, &Asked::of(&request))?;
+    let nowhere = || Problem::new(ErrorCode::TemplateNotFound);
+    let id = TemplateId::parse(&id).map_err(|_malformed| nowhere())?;
+    let template = ctx.app.find_template(scope, &TemplateRef::Id(id)).await?.ok_or_else(nowhere)?;
+    page(&Detail {
+        frame: Frame::new(&member, Section::Templates, scope.mode),
+        id: template.id().to_string(),
+        name: template.name().to_owned(),
+        status: template.status().into(),
+        category: template.category().as_str(),
+        texts: template.translations().map(Text::from).collect(),
+        samples: samples(&template),
+    })
+}
+
+/// The guide's programs that send a message, with this template in the place of the guide's.
+fn samples(template: &MessageTemplate) -> Vec<(&'static str, String)> {
+    let names = template.placeholders();
+    let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\": \"…\"")).collect();
+    let quoted = format!("{{{}}}", quoted.join(", "));
+    let sample = |(label, code): (&'static str, &str)| {
+        let code = code.replace("order_update", template.name());
+        let code = code.replace(r#"{"first_name": "Ada", "order_id": "1042"}"#, &quoted);
+        (label, code.replace(r#"{ first_name: "Ada", order_id: "1042" }"#, &quoted))
+    };
+    message_samples().into_iter().map(sample).collect()
+}

@@ -1,0 +1,4 @@
+DROP TABLE log_in_tries;
+DROP TABLE console_links;
+DROP TABLE console_sessions;
+DROP TABLE users;
