@@ -88,6 +88,12 @@ impl Keyring {
     pub fn csrf_token(&self, session: &SessionHash) -> String {
         hex_prefix(&self.indexing().csrf.tag(CSRF, &[session.as_bytes()]), 32)
     }
+
+    /// Whether this is a session's [`Keyring::csrf_token`], compared in constant time.
+    #[must_use]
+    pub fn is_csrf_token(&self, session: &SessionHash, given: &[u8]) -> bool {
+        subtle::ConstantTimeEq::ct_eq(self.csrf_token(session).as_bytes(), given).into()
+    }
 }
 
 #[cfg(test)]

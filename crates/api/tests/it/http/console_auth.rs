@@ -17,7 +17,7 @@ const OTHER_PASSWORD: &str = "nine loud herons whistle";
 /// For tests that log in more often than a minute has room for.
 const OFTEN: &[(&str, &str)] = &[("WHATOTP_LIMITS__AUTH_PER_MINUTE", "100000")];
 /// The answers of a link that makes somebody a member.
-const LINK: &str = "/console/welcome#token=";
+const LINK: &str = "/console/join#token=";
 
 struct Console {
     app: TestApp,
@@ -286,7 +286,7 @@ async fn the_public_address_counts_as_ours_and_stands_in_links_whatever_the_host
     page.post("/api/v1/auth/login", body).await.success(200);
     let evil = me.with("host", "evil.example");
     let made = evil.post("/api/v1/invitations", json!({"email": GRACE, "role": "viewer"})).await.success(201);
-    assert!(text(&made["link"]).starts_with("https://otp.example.org/console/welcome#token=clt_"), "{made}");
+    assert!(text(&made["link"]).starts_with("https://otp.example.org/console/join#token=clt_"), "{made}");
 }
 
 #[tokio::test]

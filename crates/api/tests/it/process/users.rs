@@ -20,11 +20,11 @@ fn refused(directory: &Path, arguments: &[&str], why: &str) {
     assert!(ran.code != Some(0) && ran.stderr.contains(why), "{ran:?}");
 }
 
-/// The token of a link that a command printed.
-fn token(said: &str) -> String {
+/// The token of a link to this page that a command printed.
+fn token(said: &str, leads_to: &str) -> String {
     let link = said.lines().next().unwrap();
     let (page, token) = link.split_once("#token=").unwrap_or_else(|| panic!("{said}"));
-    assert_eq!(page, "http://127.0.0.1:8080/console/welcome");
+    assert_eq!(page, format!("http://127.0.0.1:8080/console/{leads_to}"));
     token.to_owned()
 }
 
@@ -44,8 +44,8 @@ async fn whoever_runs_the_machine_lets_the_first_user_in_and_helps_those_who_are
     let server = without_limits(server(directory)).start();
     let client = Client::new(&server, "");
     assert!(printed(directory, &["user", "list"]).contains("whatotp user bootstrap"));
-    let first = token(&printed(directory, &["user", "bootstrap"]));
-    let second = token(&printed(directory, &["user", "bootstrap"]));
+    let first = token(&printed(directory, &["user", "bootstrap"]), "welcome");
+    let second = token(&printed(directory, &["user", "bootstrap"]), "welcome");
     assert_eq!([follow(&client, &first).await, follow(&client, &second).await], [410, 200]);
     refused(directory, &["user", "bootstrap"], "there is a user already");
     refused(directory, &["user", "unlock", "nobody"], "name@example.org");
@@ -58,7 +58,7 @@ async fn whoever_runs_the_machine_lets_the_first_user_in_and_helps_those_who_are
     printed(directory, &["user", "unlock", ADA]);
     assert_eq!(log_in(&client, PASSWORD).await.status, 200);
 
-    let reset = token(&printed(directory, &["user", "reset-password", ADA]));
+    let reset = token(&printed(directory, &["user", "reset-password", ADA]), "reset");
     let body = json!({"token": reset, "password": "nine loud herons whistle"});
     let set = client.request(Method::POST, "/api/v1/auth/register").json(&body).send().await.unwrap();
     assert_eq!(set.status(), 204);
