@@ -216,7 +216,7 @@ pub(crate) async fn status(
     params(
         ("status" = Option<String>, Query, pattern = "^(queued|unknown|accepted|sent|canceled|expired|failed|delivered|read)$",
             description = "Only messages that stand here.", example = "delivered"),
-        ("template_id" = Option<String>, Query, min_length = 1, max_length = 512, description = "Only messages of this template, by id or name."),
+        ("template_id" = Option<String>, Query, min_length = 1, max_length = 512, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$", description = "Only messages of this template, by id or name."),
         ("phone_number" = Option<String>, Query, format = "phone-number", description = "Only messages to this number, in E.164."),
         ("created_after" = Option<String>, Query, format = DateTime, description = "Only messages made at this time or later (RFC 3339)."),
         ("cursor" = Option<String>, Query, pattern = "^msg_[0-7][0-9a-hjkmnp-tv-z]{25}$",
