@@ -16,8 +16,6 @@ use crate::context::Context;
 use crate::errors::ErrorCode;
 use crate::http::{Member, Problem};
 
-const PAGE: usize = 50;
-
 #[derive(Template)]
 #[template(path = "console/admin/accounts.html")]
 struct Accounts {
@@ -236,12 +234,10 @@ pub(super) async fn dead_letters(
 ) -> Result<HttpResponse, Problem> {
     member.operates()?;
     let asked = Asked::of(&request);
-    let before = DeliveryId::parse(&asked.get("cursor")).ok();
-    let mut found = ctx.app.dead_letters(before, u32::try_from(PAGE + 1).unwrap_or(u32::MAX)).await?;
-    let more = found.len() > PAGE;
-    found.truncate(PAGE);
-    let path = "/console/admin/dead-letters";
-    let next = found.last().filter(|_| more).map(|last| asked.with(path, "cursor", &last.letter.id.to_string()));
+    let paging = asked.paging(DeliveryId::parse);
+    let found = ctx.app.dead_letters(paging.before, paging.rows()).await?;
+    let (found, next) = paging.cut(found, |view| view.letter.id.to_string());
+    let next = asked.next("/console/admin/dead-letters", next);
     let names = names(&ctx).await?;
     let row = |view: &DeadLetterView| {
         let letter = &view.letter;

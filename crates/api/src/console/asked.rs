@@ -5,6 +5,11 @@ use std::fmt::Write as _;
 use actix_web::{HttpRequest, web};
 use whatotp_domain::Mode;
 
+use crate::routes::paging::Paging;
+
+/// So many rows are on a page of a list.
+pub(super) const ROWS: u32 = 50;
+
 /// The query of a page's address, in its order.
 pub(super) struct Asked(Vec<(String, String)>);
 
@@ -25,6 +30,16 @@ impl Asked {
         if self.get("mode") == "test" { Mode::Test } else { Mode::Live }
     }
 
+    /// Which page of a list: the newest, or what is older than the page before. A cursor that cannot be read is none.
+    pub(super) fn paging<Id, E>(&self, parse: impl FnOnce(&str) -> Result<Id, E>) -> Paging<Id> {
+        Paging::new(parse(&self.get("cursor")).ok(), ROWS)
+    }
+
+    /// Where the next page is, if there is one.
+    pub(super) fn next(&self, path: &str, cursor: Option<String>) -> Option<String> {
+        cursor.map(|cursor| self.with(path, "cursor", &cursor))
+    }
+
     /// The rest as a query, without what is empty; `None` when nothing is left.
     pub(super) fn without(&self, names: &[&str]) -> Option<String> {
         let kept = self.0.iter().filter(|(key, value)| !names.contains(&key.as_str()) && !value.trim().is_empty());
@@ -34,7 +49,7 @@ impl Asked {
     }
 
     /// The same page with another value of this name.
-    pub(super) fn with(&self, path: &str, name: &str, value: &str) -> String {
+    fn with(&self, path: &str, name: &str, value: &str) -> String {
         match self.without(&[name]) {
             Some(rest) => format!("{path}?{rest}&{name}={}", encoded(value)),
             None => format!("{path}?{name}={}", encoded(value)),

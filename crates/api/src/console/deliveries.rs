@@ -9,17 +9,13 @@ use whatotp_domain::{
 use whatotp_ports::DeliveryKind;
 use whatotp_whatsapp::cloud_api::errors;
 
+use super::asked::ROWS;
 use super::frame::{Frame, Section, scope};
 use super::shown::{Moment, Status, duration};
 use super::{Asked, page};
 use crate::context::Context;
 use crate::errors::ErrorCode;
 use crate::http::{Member, Problem};
-
-const PAGE: u32 = 50;
-
-const STATUSES: [&str; 9] =
-    ["queued", "unknown", "accepted", "sent", "delivered", "read", "failed", "expired", "canceled"];
 
 /// What was typed into the filters, as it was typed.
 #[derive(Default)]
@@ -124,10 +120,10 @@ pub(super) async fn list(
         filtered,
         filter,
         complaint,
-        statuses: STATUSES,
+        statuses: DeliveryStatus::ALL.map(DeliveryStatus::as_str),
         keys,
         rows: lines.iter().map(Row::from).collect(),
-        next: next.map(|next| asked.with("/console/deliveries", "cursor", &next.to_string())),
+        next: asked.next("/console/deliveries", next.map(|next| next.to_string())),
         export: may_export.then(|| {
             let query = asked.without(&["cursor"]).unwrap_or_default();
             format!("/api/v1/deliveries/export.csv?{query}")
@@ -154,7 +150,7 @@ fn read(filter: &Filter, cursor: &str) -> Result<(LogQuery, Option<DeliveryId>),
         })?,
         created_after: read_one(&filter.from, "Write a day as 2026-11-23.", day)?,
         created_before: read_one(&filter.to, "Write a day as 2026-11-23.", day)?.map(next_day),
-        limit: PAGE,
+        limit: ROWS,
         ..LogQuery::default()
     };
     let before = read_one(cursor, "Go back to the newest: this page's address is not complete.", |text| {

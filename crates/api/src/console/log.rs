@@ -13,8 +13,6 @@ use super::{Asked, page};
 use crate::context::Context;
 use crate::http::{Member, Problem};
 
-const PAGE: usize = 50;
-
 #[derive(Template)]
 #[template(path = "console/log.html")]
 struct Log {
@@ -64,13 +62,11 @@ async fn show(
     let kinds: Vec<AuditAction> = AuditAction::ALL.iter().copied().filter(seen).collect();
     let chosen = AuditAction::parse(&asked.get("kind")).filter(seen);
     let actions = chosen.map_or_else(|| kinds.clone(), |kind| vec![kind]);
-    let before = EventId::parse(&asked.get("cursor")).ok();
+    let paging = asked.paging(EventId::parse);
     let filter = AuditFilter { account, actions, from: None, until: None };
-    let mut found = ctx.app.audit_entries(&filter, before, u32::try_from(PAGE + 1).unwrap_or(u32::MAX)).await?;
-    let more = found.len() > PAGE;
-    found.truncate(PAGE);
+    let found = ctx.app.audit_entries(&filter, paging.before, paging.rows()).await?;
+    let (found, next) = paging.cut(found, |record| record.text.id.clone());
     let path = if account.is_some() { "/console/log" } else { "/console/admin/logs" };
-    let next = found.last().filter(|_| more).map(|last| asked.with(path, "cursor", &last.text.id));
     let users = ctx.app.list_users(account).await?;
     let names: HashMap<String, String> = users.into_iter().map(|user| (user.id.to_string(), user.name)).collect();
     page(&Log {
@@ -79,7 +75,7 @@ async fn show(
         kinds: kinds.into_iter().map(AuditAction::as_str).collect(),
         filter_kind: chosen.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
         rows: found.into_iter().map(|record| row(record, &names)).collect(),
-        next,
+        next: asked.next(path, next),
     })
 }
 

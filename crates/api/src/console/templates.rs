@@ -11,8 +11,6 @@ use crate::docs::message_samples;
 use crate::errors::ErrorCode;
 use crate::http::{Member, Problem};
 
-const PAGE: usize = 50;
-
 #[derive(Template)]
 #[template(path = "console/templates.html")]
 struct List {
@@ -39,12 +37,9 @@ pub(super) async fn list(
 ) -> Result<HttpResponse, Problem> {
     let asked = Asked::of(&request);
     let scope = scope(&member, Permission::ViewTemplates, &asked)?;
-    let before = TemplateId::parse(&asked.get("cursor")).ok();
-    let mut found = ctx.app.list_templates(scope, before, u32::try_from(PAGE + 1).unwrap_or(u32::MAX)).await?;
-    let more = found.len() > PAGE;
-    found.truncate(PAGE);
-    let next =
-        found.last().filter(|_| more).map(|last| asked.with("/console/templates", "cursor", &last.id().to_string()));
+    let paging = asked.paging(TemplateId::parse);
+    let found = ctx.app.list_templates(scope, paging.before, paging.rows()).await?;
+    let (found, next) = paging.cut(found, |template| template.id().to_string());
     let default_locale = &ctx.app.policy().default_locale;
     let rows = found.iter().map(|template| Row {
         id: template.id().to_string(),
@@ -59,7 +54,7 @@ pub(super) async fn list(
         frame: Frame::new(&member, Section::Templates, scope.mode),
         may_manage: member.user.role.may(Permission::ManageTemplates),
         rows: rows.collect(),
-        next,
+        next: asked.next("/console/templates", next),
     })
 }
 

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
-use whatotp_application::{Linked, TicketSummary, TicketView};
+use whatotp_application::{CommentView, Linked, LogQuery, TicketSummary, TicketView};
 use whatotp_domain::{
-    AccountId, AccountScope, DeliveryId, Mode, Permission, TicketId, TicketLink, TicketPriority, TicketSide,
-    TicketStatus, UserId,
+    AccountId, AccountScope, DeliveryId, Mode, Permission, TicketId, TicketPriority, TicketSide, TicketStatus, User,
+    UserId,
 };
 use whatotp_ports::TicketFilter;
 
@@ -18,8 +18,6 @@ use super::{Asked, page};
 use crate::context::Context;
 use crate::errors::ErrorCode;
 use crate::http::{Member, Problem};
-
-const PAGE: usize = 50;
 
 #[derive(Template)]
 #[template(path = "console/tickets.html")]
@@ -70,19 +68,18 @@ async fn show_list(
 ) -> Result<HttpResponse, Problem> {
     let asked = Asked::of(request);
     let path = if account.is_some() { "/console/tickets" } else { "/console/admin/tickets" };
-    let status = asked.get("status");
+    let paging = asked.paging(TicketId::parse);
     let filter = TicketFilter {
         account,
-        status: TicketStatus::parse(&status),
-        before: TicketId::parse(&asked.get("cursor")).ok(),
-        limit: u32::try_from(PAGE + 1).unwrap_or(u32::MAX),
+        status: TicketStatus::parse(&asked.get("status")),
+        before: paging.before,
+        limit: paging.rows(),
         ..TicketFilter::default()
     };
-    let mut found = ctx.app.list_tickets(&filter).await?;
-    let more = found.len() > PAGE;
-    found.truncate(PAGE);
-    let next = found.last().filter(|_| more).map(|last| asked.with(path, "cursor", &last.ticket.id.to_string()));
-    let people = people(ctx, account).await?;
+    let found = ctx.app.list_tickets(&filter).await?;
+    let (found, next) = paging.cut(found, |summary| summary.ticket.id.to_string());
+    // Whoever answers an account's tickets is not of that account.
+    let people = People(ctx.app.list_users(None).await?);
     let accounts = accounts(ctx, account.is_none()).await?;
     let row = |summary: &TicketSummary| {
         let ticket = &summary.ticket;
@@ -92,7 +89,7 @@ async fn show_list(
             account: accounts.get(&ticket.account).cloned().unwrap_or_else(|| ticket.account.to_string()),
             status: ticket.status.into(),
             priority: ticket.priority.into(),
-            assignee: ticket.assignee.map_or_else(|| "nobody yet".to_owned(), |who| name(&people, who)),
+            assignee: ticket.assignee.map_or_else(|| "nobody yet".to_owned(), |who| people.name(who)),
             comments: ticket.comments,
             updated: ticket.updated_at.into(),
         }
@@ -115,7 +112,7 @@ async fn show_list(
         may_write: account.is_some() && member.user.role.may(Permission::WriteTickets),
         statuses,
         rows: found.iter().map(row).collect(),
-        next,
+        next: asked.next(path, next),
     })
 }
 
@@ -190,9 +187,8 @@ async fn show(ctx: &Context, member: &Member, account: Option<AccountId>, id: &s
     let view = ctx.app.ticket(account, id).await?.ok_or_else(nowhere)?;
     let operating = account.is_none();
     let ticket = &view.summary.ticket;
-    let people = people(ctx, None).await?;
+    let people = People(ctx.app.list_users(None).await?);
     let canned = if operating { ctx.app.canned_replies().await? } else { Vec::new() };
-    let operators = if operating { ctx.app.list_users(None).await? } else { Vec::new() };
     let accounts = accounts(ctx, operating).await?;
     let (about, steps) = linked(ctx, &view).await?;
     page(&Detail {
@@ -207,23 +203,24 @@ async fn show(ctx: &Context, member: &Member, account: Option<AccountId>, id: &s
         closed: ticket.status == TicketStatus::Closed,
         comments: view.comments.iter().map(said).collect(),
         canned: canned.into_iter().map(|reply| (reply.title, reply.body)).collect(),
-        operators: operators
+        operators: people
+            .0
             .iter()
-            .filter(|user| user.operator && !user.is_disabled())
+            .filter(|user| operating && user.operator && !user.is_disabled())
             .map(|user| (user.id.to_string(), user.name.clone(), ticket.assignee == Some(user.id)))
             .collect(),
         priorities: TicketPriority::ALL.map(|one| (one.as_str(), one == ticket.priority)).to_vec(),
         ticket_statuses: TicketStatus::ALL.map(|one| (one.as_str(), one == ticket.status)).to_vec(),
-        opened_by: name(&people, ticket.opened_by),
+        opened_by: people.name(ticket.opened_by),
         opened: ticket.created_at.into(),
         account: accounts.get(&ticket.account).cloned().unwrap_or_default(),
-        assignee: ticket.assignee.map_or_else(|| "nobody yet".to_owned(), |who| name(&people, who)),
+        assignee: ticket.assignee.map_or_else(|| "nobody yet".to_owned(), |who| people.name(who)),
         about,
         steps,
     })
 }
 
-fn said(comment: &whatotp_application::CommentView) -> Said {
+fn said(comment: &CommentView) -> Said {
     let name = comment.author_name.clone().unwrap_or_else(|| "somebody who is gone".to_owned());
     let ours = comment.side == TicketSide::Platform;
     Said {
@@ -242,18 +239,14 @@ async fn linked(ctx: &Context, view: &TicketView) -> Result<(String, Vec<Step>),
         None => return Ok((String::new(), Vec::new())),
         Some(Linked::Session(session)) => {
             let scope = AccountScope { account, ..session.session.scope };
-            let latest = whatotp_application::LogQuery {
-                session: Some(session.session.id),
-                limit: 1,
-                ..whatotp_application::LogQuery::default()
-            };
+            let latest = LogQuery { session: Some(session.session.id), limit: 1, ..LogQuery::default() };
             let latest = ctx.app.deliveries(scope, &latest, None).await?.lines.into_iter().next();
             (session.session.id.to_string(), latest.map(|line| (scope, line.record.id)))
         }
         Some(Linked::Message(message)) => {
             (message.record.id.to_string(), Some((AccountScope { account, ..message.record.scope }, message.record.id)))
         }
-        Some(Linked::Gone(link)) => (written(*link), None),
+        Some(Linked::Gone(link)) => (link.to_string(), None),
     };
     let steps = match found {
         None => Vec::new(),
@@ -262,21 +255,14 @@ async fn linked(ctx: &Context, view: &TicketView) -> Result<(String, Vec<Step>),
     Ok((about, steps))
 }
 
-fn written(link: TicketLink) -> String {
-    link.to_string()
-}
+/// Those whose names are on tickets.
+struct People(Vec<User>);
 
-type People = HashMap<UserId, String>;
-
-async fn people(ctx: &Context, account: Option<AccountId>) -> Result<People, Problem> {
-    // Whoever answers an account's tickets is not of that account.
-    let users = ctx.app.list_users(None).await?;
-    let seen = users.into_iter().filter(|user| account.is_none_or(|account| user.account == account || user.operator));
-    Ok(seen.map(|user| (user.id, user.name)).collect())
-}
-
-fn name(people: &People, id: UserId) -> String {
-    people.get(&id).cloned().unwrap_or_else(|| "somebody who is gone".to_owned())
+impl People {
+    fn name(&self, id: UserId) -> String {
+        let found = self.0.iter().find(|user| user.id == id);
+        found.map_or_else(|| "somebody who is gone".to_owned(), |user| user.name.clone())
+    }
 }
 
 async fn accounts(ctx: &Context, all: bool) -> Result<HashMap<AccountId, String>, Problem> {

@@ -6,7 +6,7 @@ pub(crate) mod messages;
 pub(crate) mod meta;
 pub(crate) mod otp;
 mod otp_bodies;
-mod paging;
+pub(crate) mod paging;
 mod refusals;
 pub(crate) mod sandbox;
 pub(crate) mod templates;

@@ -10,6 +10,18 @@ use crate::http::fields::{Bad, moment, parsed};
 use crate::http::{Body, Fields, Member, Problem, json};
 use crate::routes::paging::Paging;
 
+/// Writes down what a member has done, and to whose data it belongs.
+pub(super) async fn audit(
+    ctx: &Context,
+    member: &Member,
+    action: AuditAction,
+    (account, subject): (Option<AccountId>, String),
+    detail: String,
+) -> Result<(), Problem> {
+    let actor = Actor::User(member.user.id);
+    Ok(ctx.app.audit(AuditEntry { account, actor, action, subject, detail }).await?)
+}
+
 /// Something that somebody did, or that happened.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct LogObject {
@@ -219,14 +231,8 @@ pub(crate) async fn verify(ctx: web::Data<Context>, member: Member, body: Body) 
             AuditCheckObject { whole: false, entries, fault: Some(first.to_string()) }
         }
     };
-    let entry = AuditEntry {
-        account: None,
-        actor: Actor::User(member.user.id),
-        action: AuditAction::AuditVerified,
-        subject: "audit log".to_owned(),
-        detail: checked.fault.clone().unwrap_or_else(|| "it is whole".to_owned()),
-    };
-    ctx.app.audit(entry).await?;
+    let detail = checked.fault.clone().unwrap_or_else(|| "it is whole".to_owned());
+    audit(&ctx, &member, AuditAction::AuditVerified, (None, "audit log".to_owned()), detail).await?;
     json(HttpResponse::Ok(), &checked)
 }
 

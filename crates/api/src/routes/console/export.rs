@@ -3,9 +3,10 @@ use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::stream;
 use whatotp_application::{Failure, LogLine, LogQuery, error_chain};
-use whatotp_domain::{Actor, AuditAction, AuditEntry, DeliveryId, DeliveryStatus, Permission};
+use whatotp_domain::{AuditAction, DeliveryId, DeliveryStatus, Permission};
 use whatotp_ports::DeliveryKind;
 
+use super::audit::audit;
 use super::deliveries::filters;
 use super::mode::scope_of;
 use crate::context::Context;
@@ -54,15 +55,8 @@ pub(crate) async fn csv(
     let scope = scope_of(account, &mut query);
     let wanted = LogQuery { limit: PAGE, ..filters(&mut query) };
     query.finish(Some(()))?;
-    ctx.app
-        .audit(AuditEntry {
-            account: Some(account),
-            actor: Actor::User(member.user.id),
-            action: AuditAction::DeliveriesExported,
-            subject: account.to_string(),
-            detail: format!("{} deliveries as CSV", scope.mode),
-        })
-        .await?;
+    let detail = format!("{} deliveries as CSV", scope.mode);
+    audit(&ctx, &member, AuditAction::DeliveriesExported, (Some(account), account.to_string()), detail).await?;
     let lines = stream::try_unfold(Rest::Head, move |rest| {
         let (ctx, wanted) = (ctx.clone(), wanted.clone());
         async move {

@@ -6,10 +6,10 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use whatotp_application::NewKey;
 use whatotp_domain::{
-    AccountId, Actor, ApiKey, ApiKeyId, ApiKeySecret, AuditAction, AuditEntry, IpNet, Mode, Permission, Scope,
-    ScopeSet, Timestamp,
+    AccountId, ApiKey, ApiKeyId, ApiKeySecret, AuditAction, IpNet, Mode, Permission, Scope, ScopeSet, Timestamp,
 };
 
+use super::audit::audit;
 use crate::context::Context;
 use crate::errors::ErrorCode;
 use crate::http::fields::Bad;
@@ -177,7 +177,7 @@ pub(crate) async fn create(ctx: web::Data<Context>, member: Member, body: Body) 
     let created = ctx.app.create_key(new).await?;
     let (key, secret) = created.ok_or_else(|| Problem::new(ErrorCode::InternalError))?;
     let detail = format!("{mode}, {}", key.scopes);
-    audit(&ctx, &member, AuditAction::KeyCreated, key.id, detail).await?;
+    audit(&ctx, &member, AuditAction::KeyCreated, (Some(account), key.id.to_string()), detail).await?;
     json(HttpResponse::Created(), &KeyObject::shown_once(&key, &secret, None))
 }
 
@@ -216,7 +216,14 @@ pub(crate) async fn rotate(
     let overlap = Duration::from_secs(overlap.unwrap_or(OVERLAP).into());
     let rotated = ctx.app.rotate_key(id.0, overlap).await?;
     let (key, secret, ends_at) = rotated.ok_or_else(|| Problem::new(ErrorCode::KeyNotFound))?;
-    audit(&ctx, &member, AuditAction::KeyRotated, id.0, format!("its successor is {}", key.id)).await?;
+    audit(
+        &ctx,
+        &member,
+        AuditAction::KeyRotated,
+        (Some(account), id.0.to_string()),
+        format!("its successor is {}", key.id),
+    )
+    .await?;
     json(HttpResponse::Created(), &KeyObject::shown_once(&key, &secret, Some(ends_at)))
 }
 
@@ -237,7 +244,7 @@ pub(crate) async fn revoke(
     member.is_fresh(ctx.app.ports().clock.now())?;
     is_theirs(&ctx, account, id.0).await?;
     ctx.app.revoke_key(id.0).await?;
-    audit(&ctx, &member, AuditAction::KeyRevoked, id.0, String::new()).await?;
+    audit(&ctx, &member, AuditAction::KeyRevoked, (Some(account), id.0.to_string()), String::new()).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -245,17 +252,6 @@ async fn is_theirs(ctx: &Context, account: AccountId, id: ApiKeyId) -> Result<()
     let keys = ctx.app.list_keys(Some(account)).await?;
     let found = keys.iter().any(|key| key.id == id && key.scope.account == account);
     if found { Ok(()) } else { Err(Problem::new(ErrorCode::KeyNotFound)) }
-}
-
-async fn audit(
-    ctx: &Context,
-    member: &Member,
-    action: AuditAction,
-    key: ApiKeyId,
-    detail: String,
-) -> Result<(), Problem> {
-    let (account, actor) = (Some(member.user.account), Actor::User(member.user.id));
-    Ok(ctx.app.audit(AuditEntry { account, actor, action, subject: key.to_string(), detail }).await?)
 }
 
 /// A name that people know something by.

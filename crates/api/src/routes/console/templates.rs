@@ -6,11 +6,12 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use whatotp_application::TemplateRef;
 use whatotp_domain::{
-    AccountId, Actor, AuditAction, AuditEntry, MessageTemplate, Permission, SenderId, TemplateBody, TemplateCategory,
-    TemplateHeader, TemplateId, Translation, Variables,
+    AccountId, AuditAction, MessageTemplate, Permission, SenderId, TemplateBody, TemplateCategory, TemplateHeader,
+    TemplateId, Translation, Variables,
 };
 use whatotp_ports::{CatalogError, ProviderTemplate};
 
+use super::audit::audit;
 use super::keys::bad_field;
 use super::mode::scope_of;
 use crate::context::Context;
@@ -266,7 +267,7 @@ pub(crate) async fn submit(ctx: web::Data<Context>, member: Member, body: Body) 
     let submitted = ctx.app.submit_template(&sender, &template, &examples).await?.ok_or_else(no_sender)?;
     let submitted = submitted.map_err(|error| refused(&error))?;
     let detail = format!("{} ({})", template.name, submitted.locale);
-    audit(&ctx, &member, AuditAction::TemplateSubmitted, template.name, detail).await?;
+    audit(&ctx, &member, AuditAction::TemplateSubmitted, (Some(account), template.name), detail).await?;
     let submitted = SubmittedObject { locale: submitted.locale.to_string(), status: submitted.status };
     json(HttpResponse::Created(), &submitted)
 }
@@ -304,7 +305,8 @@ pub(crate) async fn sync(ctx: web::Data<Context>, member: Member, body: Body) ->
     let senders = ctx.app.list_senders().await?;
     let mine = |waba: &whatotp_domain::WabaId| senders.iter().any(|one| one.waba == *waba && own.contains(&one.id));
     let synced = ctx.app.sync_templates().await?;
-    audit(&ctx, &member, AuditAction::TemplatesSynchronised, account.to_string(), String::new()).await?;
+    audit(&ctx, &member, AuditAction::TemplatesSynchronised, (Some(account), account.to_string()), String::new())
+        .await?;
     let data = synced.into_iter().filter(|one| mine(&one.waba)).map(|one| SyncedObject {
         waba_id: one.waba.to_string(),
         templates: one.templates.as_ref().ok().map(|(templates, _)| *templates),
@@ -352,15 +354,4 @@ fn variables(value: Value) -> Result<Variables, Bad> {
         pairs.into_iter().map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect();
     let pairs = pairs.ok_or(("invalid_type", "Every value must be a string.".into()))?;
     Variables::new(pairs).map_err(|error| ("invalid_variables", sentence(&error)))
-}
-
-async fn audit(
-    ctx: &Context,
-    member: &Member,
-    action: AuditAction,
-    subject: String,
-    detail: String,
-) -> Result<(), Problem> {
-    let (account, actor) = (Some(member.user.account), Actor::User(member.user.id));
-    Ok(ctx.app.audit(AuditEntry { account, actor, action, subject, detail }).await?)
 }
