@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn the_example_script_stays_short() {
-        let script = Files::get("docs/example.js").unwrap();
+        let script = Files::get("example.js").unwrap();
         assert!(std::str::from_utf8(&script.data).unwrap().lines().count() <= 150);
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use whatotp_application::Application;
 use whatotp_domain::{IpNet, RequestId};
-use whatotp_ports::{RateLimiter, random};
+use whatotp_ports::{Endpoint, RateLimiter, random};
 use whatotp_whatsapp::cloud_api::webhooks::WebhookSecrets;
 
 use crate::http::{ConsoleAddress, KnownKeys};
@@ -30,6 +30,10 @@ pub struct Context {
     pub(crate) known_keys: KnownKeys,
     /// What Meta's webhooks are checked with.
     pub webhook_secrets: WebhookSecrets,
+    /// Where senders are reached that say nothing else.
+    pub endpoint: Endpoint,
+    /// The authentication template of senders that say nothing else.
+    pub otp_template: String,
     /// Whom to tell of a vulnerability.
     pub security_contact: Option<String>,
     /// Turns true when the server is about to stop.

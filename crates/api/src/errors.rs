@@ -191,6 +191,12 @@ error_codes! {
     TicketFull: 409 "ticket_full" Caller FINAL
         "The ticket takes no more comments"
         "Open a new ticket, and name this one in it.";
+    TooManyTickets: 409 "too_many_tickets" Caller FINAL
+        "The account has too many open tickets"
+        "Close what is done, or go on in a ticket that is open.";
+    TooManyInvitations: 409 "too_many_invitations" Caller FINAL
+        "The account has too many open invitations"
+        "Take back those that nobody will accept, or wait until they end.";
     EmailTaken: 409 "email_taken" Caller FINAL
         "The e-mail address is in use"
         "Use another address, or log in with this one.";
@@ -344,7 +350,8 @@ mod tests {
             reauthentication_required cross_site_request member_not_found invitation_not_found \
             console_session_not_found last_owner email_taken link_invalid log_in_limited \
             account_suspended key_not_found account_not_found sender_not_found block_not_found \
-            dead_letter_not_found not_replayable ticket_not_found ticket_full canned_reply_not_found";
+            dead_letter_not_found not_replayable ticket_not_found ticket_full too_many_tickets \
+            too_many_invitations canned_reply_not_found";
         let expected = contract.split_whitespace().chain(webhook).chain(console.split_whitespace());
         let expected: BTreeSet<&str> = expected.collect();
         let actual: BTreeSet<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();

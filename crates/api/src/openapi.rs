@@ -1,6 +1,7 @@
 //! The OpenAPI document, generated from the handlers.
 
 mod complete;
+mod own_errors;
 
 use serde_json::Value;
 use utoipa::OpenApi;
@@ -42,12 +43,17 @@ use crate::routes::{health, messages, meta, otp, sandbox, templates, webhooks};
         invitations::list, invitations::invite, invitations::resend, invitations::withdraw,
         deliveries::list, deliveries::get, export::csv, stats::statistics, stats::overview,
         keys::list, keys::create, keys::rotate, keys::revoke,
-        console::templates::list, console::templates::get, console::templates::preview, console::templates::submit,
-        console::templates::sync, console::sandbox::list,
+        console::templates::list, console::templates::get, console::templates::preview,
+        console::templates::sync, console::template_changes::submit, console::template_changes::create,
+        console::template_changes::change, console::template_changes::delete, console::sandbox::list,
         admin::accounts::list, admin::accounts::create, admin::accounts::change,
-        admin::senders::list, admin::senders::test,
+        admin::members::list, admin::members::invite, admin::members::change, admin::members::reset,
+        admin::erasures::erase,
+        admin::senders::list, admin::senders::health, admin::senders::test,
+        admin::sender_changes::add, admin::sender_changes::change, admin::sender_changes::remove,
+        admin::sender_changes::assign,
         admin::blocks::list, admin::blocks::add, admin::blocks::lift,
-        admin::dead_letters::list, admin::dead_letters::replay, admin::dead_letters::discard,
+        admin::dead_letters::list, admin::dead_letters::get, admin::dead_letters::replay, admin::dead_letters::discard,
         tickets::list, tickets::open, tickets::get, tickets::add_comment, tickets::close, tickets::reopen,
         admin_tickets::list, admin_tickets::get, admin_tickets::change, admin_tickets::add_comment,
         canned_replies::list, canned_replies::add, canned_replies::delete,

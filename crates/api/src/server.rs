@@ -82,6 +82,8 @@ impl Server {
             handler_timeout: settings.server.handler_timeout(),
             known_keys: KnownKeys::default(),
             webhook_secrets: settings.whatsapp.webhook_secrets(),
+            endpoint: settings.whatsapp.endpoint(),
+            otp_template: settings.whatsapp.otp_template().to_owned(),
             security_contact: (!contact.is_empty()).then(|| contact.to_owned()),
             draining: drained,
             held,

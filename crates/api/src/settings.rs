@@ -116,12 +116,21 @@ pub enum ServerRole {
 pub struct LimitSettings {
     /// Failed log-ins of one client address.
     pub auth_per_minute: u32,
+    /// Requests of one session of the console.
+    pub console_per_minute: u32,
     /// Requests of one key from one client address.
     pub product_per_minute: u32,
     /// Requests of one key.
     pub key_per_minute: u32,
     /// Subjects remembered.
     pub subjects: usize,
+}
+
+impl LimitSettings {
+    const fn are_positive(&self) -> bool {
+        let per_key = self.product_per_minute > 0 && self.key_per_minute > 0;
+        per_key && self.auth_per_minute > 0 && self.console_per_minute > 0
+    }
 }
 
 /// `[otp]`
@@ -352,10 +361,7 @@ impl Settings {
                 "abuse.refused_number_types names a type that there is not: the ones there are stand in `whatotp config --default`",
             ),
             (delivery.concurrency > 0, "delivery.concurrency must be at least 1"),
-            (
-                self.limits.auth_per_minute > 0 && self.limits.product_per_minute > 0 && self.limits.key_per_minute > 0,
-                "every limit of [limits] must be at least 1",
-            ),
+            (self.limits.are_positive(), "every limit of [limits] must be at least 1"),
             (self.limits.subjects >= 1024, "limits.subjects must be at least 1024"),
             (
                 self.retention.session_hours >= 25,

@@ -38,6 +38,8 @@ pub enum Replayed {
     TooMany,
     /// There is no way to send just now.
     ChannelUnavailable,
+    /// Its account is suspended: what is sent for it is given up at once.
+    Suspended,
 }
 
 /// What the outbox has given up, of every account. It stays in the log; here is what an operator does about it.
@@ -64,6 +66,9 @@ impl Application {
         let Some(record) = self.ports.deliveries.find_delivery(letter.scope, id).await? else {
             return Ok(Replayed::NotFound);
         };
+        if self.is_suspended(letter.scope.account).await? {
+            return Ok(Replayed::Suspended);
+        }
         let replayed = match record.kind {
             DeliveryKind::Otp(session) => {
                 replayed_code(self.resend_otp(record.scope, session, Asked::default(), None).await?)

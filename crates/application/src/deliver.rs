@@ -1,11 +1,14 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use whatotp_domain::{DeliveryEvent, DeliveryStatus, Mode, Timestamp};
+use whatotp_domain::{DeliveryError, DeliveryEvent, DeliveryStatus, Mode, Timestamp};
 use whatotp_ports::{ClaimedDelivery, DeliveryKind, DeliveryRecord, Lease, Progress, SendOutcome, Topic};
 
 use crate::outcome::Sent;
 use crate::{Application, Failure, error_chain};
+
+/// What a delivery of a suspended account fails with, among the numbers of our own.
+const SUSPENDED: u32 = 900_005;
 
 impl Application {
     /// Takes what is due, at most `limit`, for a worker that has to [`deliver`](Self::deliver) each.
@@ -62,7 +65,12 @@ impl Application {
             let due_at = Some(now.plus(self.pause_before_retry(record.attempts, Duration::ZERO)?));
             return self.progress(record, lease, Progress { due_at, ..Progress::default() }).await;
         }
-        let letter = match self.letter(record, now).await {
+        let letter = match self.is_suspended(record.scope.account).await {
+            Ok(true) => return self.progress(record, lease, suspended(record, now)).await,
+            Ok(false) => self.letter(record, now).await,
+            Err(failure) => Err(failure),
+        };
+        let letter = match letter {
             Ok(Some(letter)) => letter,
             Ok(None) => return self.progress(record, lease, ended(DeliveryStatus::Canceled, now)).await,
             Err(failure) => {
@@ -127,6 +135,23 @@ impl Application {
         });
         Ok(())
     }
+}
+
+/// What was queued when its account was suspended fails: the account's customers see why, an operator can send it once more,
+/// and nothing old goes out when the suspension is lifted. What may have left already waits for its status.
+fn suspended(record: &DeliveryRecord, now: Timestamp) -> Progress {
+    if record.delivery.status() != DeliveryStatus::Queued {
+        return Progress { due_at: Some(record.expires_at), ..Progress::default() };
+    }
+    let error = DeliveryError {
+        code: SUSPENDED,
+        title: "Account suspended".to_owned(),
+        detail: "The account was suspended before this was sent.".to_owned(),
+    };
+    let failed = DeliveryEvent { status: DeliveryStatus::Failed, at: now, error: Some(error) };
+    // The session of a code is the next round's.
+    let due_at = matches!(record.kind, DeliveryKind::Otp(_)).then_some(now);
+    Progress { events: vec![failed], due_at, ..Progress::default() }
 }
 
 /// The end of a delivery that nobody has to look at again.

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,17 @@ pub enum Blocked {
     Number(PhoneNumber),
     /// A country.
     Country(Country),
+}
+
+/// What it is called in the audit log: never a whole number.
+impl fmt::Display for Blocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Prefix(prefix) => write!(f, "prefix {prefix}"),
+            Self::Number(number) => write!(f, "number {number}"),
+            Self::Country(country) => write!(f, "country {country}"),
+        }
+    }
 }
 
 /// Who may be written to: what operators set, and what every send asks.

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -17,8 +18,18 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 pub struct Erasure {
     /// What was deleted.
     pub erased: Erased,
+    /// Subjects and comments of tickets that the number was blotted out of.
+    pub ticket_texts: u64,
     /// Deliveries that workers still had when the time was over: somebody has to try again.
     pub held: u64,
+}
+
+impl fmt::Display for Erasure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { erased, ticket_texts, held } = self;
+        write!(f, "{} rows, {ticket_texts} texts of tickets", erased.total())?;
+        if *held > 0 { write!(f, ", and {held} messages were on their way") } else { Ok(()) }
+    }
 }
 
 /// The rows of one scope that are about a number.
@@ -34,15 +45,26 @@ impl Application {
     /// It also deletes what the number has used up of its limits, so it MUST NOT be in the hands of whoever those limits
     /// are for.
     pub async fn erase(&self, number: &PhoneNumber, account: Option<AccountId>) -> Result<Erasure, Failure> {
+        self.erase_within(number, account, self.policy.lease + LOOK_AGAIN).await
+    }
+
+    /// As [`erase`](Self::erase), but waits no longer than `patience` for workers, in each half of an account.
+    pub async fn erase_within(
+        &self,
+        number: &PhoneNumber,
+        account: Option<AccountId>,
+        patience: Duration,
+    ) -> Result<Erasure, Failure> {
         let mut erasure = Erasure::default();
         let accounts = self.ports.accounts.list_accounts().await?;
         for known in accounts.iter().filter(|known| account.is_none_or(|only| only == known.id)) {
             for mode in [Mode::Live, Mode::Test] {
                 let scope = AccountScope { account: known.id, mode };
-                let one = self.erase_in(scope, self.keyring.blind_index(scope, number)).await?;
+                let one = self.erase_in(scope, self.keyring.blind_index(scope, number), patience).await?;
                 erasure.erased += one.erased;
                 erasure.held += one.held;
             }
+            erasure.ticket_texts += self.blot_out_of_tickets(known.id, number).await?;
         }
         if account.is_none() {
             for mode in [Mode::Live, Mode::Test] {
@@ -50,13 +72,13 @@ impl Application {
                 erasure.erased.ledgers += self.ports.personal_data.erase_ledger(&key).await?;
             }
         }
-        self.note_erasure(&erasure.erased, account).await?;
+        self.note_erasure(&erasure, account).await?;
         Ok(erasure)
     }
 
-    async fn erase_in(&self, scope: AccountScope, number: BlindIndex) -> Result<Erasure, Failure> {
+    async fn erase_in(&self, scope: AccountScope, number: BlindIndex, patience: Duration) -> Result<Erasure, Failure> {
         let mut erasure = Erasure::default();
-        let patience = Instant::now() + self.policy.lease + LOOK_AGAIN;
+        let until = Instant::now() + patience;
         loop {
             let found = self.find_all(scope, number).await?;
             self.stop_all(&found.sought).await?;
@@ -73,7 +95,7 @@ impl Application {
                 erasure.erased += self.erase_traces(scope, sessions).await?;
                 break;
             }
-            if Instant::now() >= patience {
+            if Instant::now() >= until {
                 break;
             }
             sleep(LOOK_AGAIN).await;
@@ -137,8 +159,9 @@ impl Application {
     }
 
     /// That something was erased, and how much: nothing of what.
-    async fn note_erasure(&self, erased: &Erased, account: Option<AccountId>) -> Result<(), Failure> {
-        let detail = format!("{} rows about one number were erased", erased.total());
+    async fn note_erasure(&self, erasure: &Erasure, account: Option<AccountId>) -> Result<(), Failure> {
+        let (rows, texts) = (erasure.erased.total(), erasure.ticket_texts);
+        let detail = format!("{rows} rows about one number were erased, and {texts} texts of tickets redacted");
         self.note_each(EventKind::Erased, account, "erasure".to_owned(), detail).await
     }
 }

@@ -83,6 +83,7 @@ impl Application {
             let decided = match decision {
                 TemplateDecision::Status(status) => known.decided(locale, status),
                 TemplateDecision::Category(category) => Some(known.recategorised(category)),
+                TemplateDecision::Quality(quality) => known.rated(locale, quality),
             };
             if let Some(decided) = decided {
                 self.ports.templates.put_template(scope, decided).await?;

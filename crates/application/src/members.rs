@@ -32,6 +32,15 @@ pub enum ChangeMember {
     Remove,
 }
 
+/// Why somebody is not invited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotInvited {
+    /// Only an owner invites an owner.
+    OwnersOnly,
+    /// The account has [`Invitation::MAX_PENDING`] that nobody has accepted yet.
+    TooMany,
+}
+
 impl Application {
     /// Changes a member of the account of `by`, who may manage members.
     pub async fn change_member(&self, by: &User, id: UserId, change: ChangeMember) -> Result<MemberChanged, Failure> {
@@ -45,9 +54,9 @@ impl Application {
         self.apply(member, change, Actor::User(by.id)).await
     }
 
-    /// Keeps somebody from logging in, or lets them in again, on the word of whoever runs the machine.
-    pub async fn set_disabled(&self, user: User, disabled: bool) -> Result<MemberChanged, Failure> {
-        self.apply(user, ChangeMember::Disabled(disabled), Actor::CommandLine).await
+    /// Keeps somebody from logging in, or lets them in again, on the word of whoever runs the machine or the platform.
+    pub async fn set_disabled(&self, user: User, disabled: bool, actor: Actor) -> Result<MemberChanged, Failure> {
+        self.apply(user, ChangeMember::Disabled(disabled), actor).await
     }
 
     async fn apply(&self, member: User, change: ChangeMember, actor: Actor) -> Result<MemberChanged, Failure> {
@@ -92,26 +101,43 @@ impl Application {
         Ok(forgotten)
     }
 
-    /// Invites somebody into the account of `by`, who may manage members. `None` when only an owner may invite one of
-    /// that role. The token is returned this once and stored nowhere.
+    /// Invites somebody into the account of `by`, who may manage members. The token is returned this once and stored
+    /// nowhere.
     pub async fn invite(
         &self,
         by: &User,
         email: &EmailAddress,
         role: Role,
-    ) -> Result<Option<(Invitation, LinkToken)>, Failure> {
+    ) -> Result<Result<(Invitation, LinkToken), NotInvited>, Failure> {
         if !by.role.may_manage(role) {
-            return Ok(None);
+            return Ok(Err(NotInvited::OwnersOnly));
+        }
+        self.invite_into(by.account, by.id, email, role).await
+    }
+
+    /// Invites somebody into any account, on the word of `by`, who runs the platform.
+    pub async fn invite_into(
+        &self,
+        account: AccountId,
+        by: UserId,
+        email: &EmailAddress,
+        role: Role,
+    ) -> Result<Result<(Invitation, LinkToken), NotInvited>, Failure> {
+        let now = self.ports.clock.now();
+        let pending = self.list_invitations(account).await?;
+        if pending.iter().filter(|one| now < one.expires_at).count() >= Invitation::MAX_PENDING {
+            return Ok(Err(NotInvited::TooMany));
         }
         let (link, token) = self.new_link(|id| {
             let id = id.to_bytes();
-            let row = Row { scope: of_account(by.account), table: LINKS, id: &id };
+            let row = Row { scope: of_account(account), table: LINKS, id: &id };
             let email = self.seal(row, "email", email.as_str().as_bytes())?;
-            Ok(LinkPurpose::Invitation { account: by.account, role, email, invited_by: by.id })
+            Ok(LinkPurpose::Invitation { account, role, email, invited_by: by })
         })?;
         self.ports.links.put_link(link.clone()).await?;
-        self.audit_link(by, AuditAction::MemberInvited, link.id, role.as_str()).await?;
-        Ok(self.open_invitation(link)?.map(|invitation| (invitation, token)))
+        self.audit_link((account, by), AuditAction::MemberInvited, link.id, role.as_str()).await?;
+        let invitation = self.open_invitation(link)?.ok_or(Failure::Corrupt("invitation"))?;
+        Ok(Ok((invitation, token)))
     }
 
     /// The invitations of an account, newest first, those whose time is over included.
@@ -131,7 +157,13 @@ impl Application {
         let Some(link) = self.ports.links.renew_invitation(by.account, id, token.hash(), ends).await? else {
             return Ok(None);
         };
-        self.audit_link(by, AuditAction::MemberInvited, id, &format!("{}, once more", found.role.as_str())).await?;
+        self.audit_link(
+            (by.account, by.id),
+            AuditAction::MemberInvited,
+            id,
+            &format!("{}, once more", found.role.as_str()),
+        )
+        .await?;
         Ok(self.open_invitation(link)?.map(|invitation| (invitation, token)))
     }
 
@@ -139,7 +171,7 @@ impl Application {
     pub async fn withdraw_invitation(&self, by: &User, id: LinkId) -> Result<bool, Failure> {
         let withdrawn = self.ports.links.withdraw_invitation(by.account, id).await?;
         if withdrawn {
-            self.audit_link(by, AuditAction::MemberInvitationRevoked, id, "").await?;
+            self.audit_link((by.account, by.id), AuditAction::MemberInvitationRevoked, id, "").await?;
         }
         Ok(withdrawn)
     }
@@ -158,8 +190,14 @@ impl Application {
         Ok(Some(Invitation { id: link.id, account, role, email, invited_by, created_at, expires_at }))
     }
 
-    async fn audit_link(&self, by: &User, action: AuditAction, link: LinkId, detail: &str) -> Result<(), Failure> {
-        let (account, subject) = (Some(by.account), link.to_string());
-        self.audit(AuditEntry { account, actor: Actor::User(by.id), action, subject, detail: detail.to_owned() }).await
+    async fn audit_link(
+        &self,
+        (account, by): (AccountId, UserId),
+        action: AuditAction,
+        link: LinkId,
+        detail: &str,
+    ) -> Result<(), Failure> {
+        let (account, subject) = (Some(account), link.to_string());
+        self.audit(AuditEntry { account, actor: Actor::User(by), action, subject, detail: detail.to_owned() }).await
     }
 }

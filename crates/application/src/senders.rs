@@ -3,7 +3,7 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret as _, SecretString};
 use whatotp_domain::{AccountId, AccountScope, MessageTemplate, Mode, SenderId, SenderQuality, WabaId};
 use whatotp_ports::{CatalogError, Endpoint, Origin, Sender, SenderHealth, SenderRecord, random};
-use whatotp_vault::Place;
+use whatotp_vault::{Place, Sealed};
 
 use crate::{Application, Failure};
 
@@ -24,6 +24,32 @@ pub struct NewSender {
     pub otp_template: String,
     /// Whether accounts without senders of their own use it.
     pub shared: bool,
+}
+
+/// What is to change of a sender. What is `None` stays.
+#[derive(Debug, Clone, Default)]
+pub struct SenderChange {
+    /// What the operator calls it.
+    pub name: Option<String>,
+    /// Where it is reached.
+    pub base_url: Option<String>,
+    /// What it is reached with.
+    pub access_token: Option<SecretString>,
+    /// The authentication template that codes go out in.
+    pub otp_template: Option<String>,
+    /// Whether accounts without senders of their own use it.
+    pub shared: Option<bool>,
+}
+
+/// Why a sender cannot be changed or removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FixedSender {
+    /// There is none.
+    #[error("there is no such sender")]
+    Unknown,
+    /// It is written anew from the configuration at each start: what is changed here would not last.
+    #[error("it comes from the configuration: change [whatsapp] there, and restart the server")]
+    Configured,
 }
 
 /// What came of asking WhatsApp about a sender.
@@ -54,16 +80,57 @@ impl Application {
         Ok(origins.into_iter().map(|origin| origin.sender.id.clone()).collect())
     }
 
-    /// Makes a sender, or changes the one with this id.
+    /// Makes a sender, or puts it into the place of the one with this id.
     pub async fn put_sender(&self, new: NewSender) -> Result<(), Failure> {
         self.store_sender(new, false).await
     }
 
-    /// Forgets a sender. `false` when there is none.
-    pub async fn remove_sender(&self, id: &SenderId) -> Result<bool, Failure> {
+    /// Changes a sender. Returns what it is now.
+    pub async fn change_sender(
+        &self,
+        id: &SenderId,
+        change: SenderChange,
+    ) -> Result<Result<SenderRecord, FixedSender>, Failure> {
+        let known = match self.changeable_sender(id).await? {
+            Ok(known) => known,
+            Err(fixed) => return Ok(Err(fixed)),
+        };
+        let access_token = match change.access_token {
+            Some(token) => self.sealed_token(id, &token)?,
+            None => known.access_token,
+        };
+        let base_url = change.base_url.unwrap_or(known.endpoint.base_url);
+        let changed = SenderRecord {
+            name: change.name.unwrap_or(known.name),
+            endpoint: Endpoint { base_url, ..known.endpoint },
+            access_token,
+            otp_template: change.otp_template.unwrap_or(known.otp_template),
+            shared: change.shared.unwrap_or(known.shared),
+            ..known
+        };
+        self.ports.senders.put_sender(changed.clone()).await?;
+        self.forget_routing();
+        Ok(Ok(changed))
+    }
+
+    /// Forgets a sender.
+    pub async fn remove_sender(&self, id: &SenderId) -> Result<Result<(), FixedSender>, Failure> {
+        if let Err(fixed) = self.changeable_sender(id).await? {
+            return Ok(Err(fixed));
+        }
         let removed = self.ports.senders.remove_sender(id).await?;
         self.forget_routing();
-        Ok(removed)
+        Ok(if removed { Ok(()) } else { Err(FixedSender::Unknown) })
+    }
+
+    /// A sender that can be changed.
+    pub async fn changeable_sender(&self, id: &SenderId) -> Result<Result<SenderRecord, FixedSender>, Failure> {
+        let known = self.ports.senders.list_senders().await?.into_iter().find(|sender| sender.id == *id);
+        Ok(match known {
+            None => Err(FixedSender::Unknown),
+            Some(sender) if sender.configured => Err(FixedSender::Configured),
+            Some(sender) => Ok(sender),
+        })
     }
 
     /// Says which senders an account uses, first choice first; none takes it back to the shared ones. `false` when one
@@ -79,7 +146,8 @@ impl Application {
         for earlier in self.ports.senders.list_senders().await? {
             let stays = configured.as_ref().is_some_and(|new| new.id == earlier.id);
             if earlier.configured && !stays {
-                self.remove_sender(&earlier.id).await?;
+                self.ports.senders.remove_sender(&earlier.id).await?;
+                self.forget_routing();
             }
         }
         match configured {
@@ -100,6 +168,14 @@ impl Application {
         Ok(checks)
     }
 
+    /// Asks WhatsApp about one sender; `None` when there is none.
+    pub async fn sender_health(&self, id: &SenderId) -> Result<Option<Result<SenderHealth, CatalogError>>, Failure> {
+        let known = self.ports.senders.list_senders().await?.into_iter().find(|sender| sender.id == *id);
+        let Some(record) = known else { return Ok(None) };
+        let origin = self.origin(&record)?;
+        Ok(Some(self.ports.catalog.health(&origin.sender).await))
+    }
+
     async fn known_otp_template(&self, origin: &Origin) -> Result<Option<MessageTemplate>, Failure> {
         let routing = self.routing().await?;
         for account in self.ports.accounts.list_accounts().await? {
@@ -114,8 +190,7 @@ impl Application {
     }
 
     async fn store_sender(&self, new: NewSender, configured: bool) -> Result<(), Failure> {
-        let token = new.access_token.expose_secret().as_bytes();
-        let access_token = self.keyring.seal(&token_of(&new.id), token, random(&*self.ports.entropy)?);
+        let access_token = self.sealed_token(&new.id, &new.access_token)?;
         let record = SenderRecord {
             id: new.id,
             waba: new.waba,
@@ -131,6 +206,11 @@ impl Application {
         self.ports.senders.put_sender(record).await?;
         self.forget_routing();
         Ok(())
+    }
+
+    fn sealed_token(&self, id: &SenderId, token: &SecretString) -> Result<Sealed, Failure> {
+        let token = token.expose_secret().as_bytes();
+        Ok(self.keyring.seal(&token_of(id), token, random(&*self.ports.entropy)?))
     }
 
     /// A stored sender, ready to be used.

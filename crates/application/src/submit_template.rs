@@ -28,7 +28,8 @@ impl Application {
         Ok(Some(self.ports.catalog.preview_authentication(&origin.sender, draft).await))
     }
 
-    /// Hands one language of another template in. `None` when there is no such sender.
+    /// Hands one language of another template in. `None` when there is no such sender. It is listed at once, and cannot be
+    /// sent before WhatsApp has approved it.
     pub async fn submit_template(
         &self,
         sender: &SenderId,
@@ -37,6 +38,10 @@ impl Application {
     ) -> Result<Option<Result<Submitted, CatalogError>>, Failure> {
         let routing = self.routing().await?;
         let Some(origin) = routing.sender(sender) else { return Ok(None) };
-        Ok(Some(self.ports.catalog.submit(&origin.sender, template, examples).await))
+        let submitted = self.ports.catalog.submit(&origin.sender, template, examples).await;
+        if submitted.is_ok() {
+            self.resync(origin).await?;
+        }
+        Ok(Some(submitted))
     }
 }

@@ -6,8 +6,9 @@ use whatotp_domain::{
     AccountId, AccountScope, EventKind, MessageTemplate, Mode, SenderQuality, TemplateId, TemplateStatus, Timestamp,
     Translation, WabaId,
 };
-use whatotp_ports::{CatalogError, Origin, ProviderTemplate, random};
+use whatotp_ports::{Account, CatalogError, Origin, ProviderTemplate, random};
 
+use crate::routing::Routing;
 use crate::{Application, Failure};
 
 /// How long a request waits for WhatsApp to list its templates, when nothing is known of them yet.
@@ -61,17 +62,45 @@ impl Application {
                 Ok(found) => {
                     let languages = found.len();
                     let named = self.merge_languages(found);
-                    for account in accounts.iter().filter(|account| routing.uses(account.id, &waba)) {
-                        let scope = AccountScope { account: account.id, mode: Mode::Live };
-                        self.store_templates(scope, &waba, &named).await?;
-                        *self.first_syncs.of(account.id, &waba).lock().await = Some(self.ports.clock.now());
-                    }
+                    self.store_everywhere(&routing, &accounts, &waba, &named).await?;
                     Ok((named.len(), languages))
                 }
             };
             synced.push(Synced { waba, templates });
         }
         Ok(synced)
+    }
+
+    /// Reads a business account's templates after one of them was changed. That they cannot be read undoes nothing: the next
+    /// synchronisation brings them.
+    pub(crate) async fn resync(&self, origin: &Origin) -> Result<(), Failure> {
+        let waba = &origin.sender.waba;
+        match self.ports.catalog.templates(&origin.sender).await {
+            Ok(found) => {
+                let (routing, accounts) = (self.routing().await?, self.ports.accounts.list_accounts().await?);
+                self.store_everywhere(&routing, &accounts, waba, &self.merge_languages(found)).await
+            }
+            Err(error) => {
+                tracing::warn!(%waba, %error, "the templates could not be synchronised");
+                Ok(())
+            }
+        }
+    }
+
+    /// Stores a business account's templates for every account that sends from it.
+    async fn store_everywhere(
+        &self,
+        routing: &Routing,
+        accounts: &[Account],
+        waba: &WabaId,
+        named: &BTreeMap<String, Vec<ProviderTemplate>>,
+    ) -> Result<(), Failure> {
+        for account in accounts.iter().filter(|account| routing.uses(account.id, waba)) {
+            let scope = AccountScope { account: account.id, mode: Mode::Live };
+            self.store_templates(scope, waba, named).await?;
+            *self.first_syncs.of(account.id, waba).lock().await = Some(self.ports.clock.now());
+        }
+        Ok(())
     }
 
     /// The templates of a business account: any of its senders can list them, and one's token may have ended.

@@ -84,6 +84,8 @@ pub enum TicketOpened {
     Opened(TicketSummary),
     /// The account has no such session or message.
     LinkNotFound,
+    /// The account has [`Ticket::MAX_OPEN`] that are not closed.
+    TooMany,
 }
 
 /// What somebody does to a ticket.
@@ -129,6 +131,9 @@ impl Application {
             && matches!(self.linked(new.account, link).await?, Linked::Gone(_))
         {
             return Ok(TicketOpened::LinkNotFound);
+        }
+        if self.unfinished_tickets(new.account).await? >= Ticket::MAX_OPEN {
+            return Ok(TicketOpened::TooMany);
         }
         let now = self.ports.clock.now();
         let ticket = Ticket {
@@ -254,6 +259,18 @@ impl Application {
         Ok(deleted)
     }
 
+    /// How many tickets of an account are not closed, counted no further than to the most there may be.
+    async fn unfinished_tickets(&self, account: AccountId) -> Result<usize, Failure> {
+        let mut count = 0;
+        for status in [TicketStatus::Open, TicketStatus::Pending] {
+            let limit = u32::try_from(Ticket::MAX_OPEN).unwrap_or(u32::MAX);
+            let filter =
+                TicketFilter { account: Some(account), status: Some(status), limit, ..TicketFilter::default() };
+            count += self.ports.tickets.list_tickets(&filter).await?.len();
+        }
+        Ok(count)
+    }
+
     /// How what a ticket is about stands now. An id says neither whose it is nor in which mode, so both are looked at,
     /// of this account only.
     async fn linked(&self, account: AccountId, link: TicketLink) -> Result<Linked, Failure> {
@@ -295,7 +312,12 @@ impl Application {
         Ok(TicketSummary { ticket, subject })
     }
 
-    fn open_text(&self, row: Row<'_>, column: &'static str, sealed: &whatotp_vault::Sealed) -> Result<String, Failure> {
+    pub(crate) fn open_text(
+        &self,
+        row: Row<'_>,
+        column: &'static str,
+        sealed: &whatotp_vault::Sealed,
+    ) -> Result<String, Failure> {
         String::from_utf8(self.open(row, column, sealed)?).ok().ok_or(Failure::Corrupt("text of a ticket"))
     }
 
@@ -316,7 +338,7 @@ impl Application {
     }
 }
 
-fn ticket_row<'a>(ticket: &Ticket, id: &'a [u8; 16]) -> Row<'a> {
+pub(crate) fn ticket_row<'a>(ticket: &Ticket, id: &'a [u8; 16]) -> Row<'a> {
     Row { scope: of_account(ticket.account), table: TICKETS, id }
 }
 
@@ -325,7 +347,7 @@ pub(crate) fn comment_row(ticket: TicketId, comment: CommentId) -> Vec<u8> {
     [ticket.to_bytes(), comment.to_bytes()].concat()
 }
 
-const fn comment_place(account: AccountId, id: &[u8]) -> Row<'_> {
+pub(crate) const fn comment_place(account: AccountId, id: &[u8]) -> Row<'_> {
     Row { scope: of_account(account), table: COMMENTS, id }
 }
 

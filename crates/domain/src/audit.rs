@@ -77,8 +77,6 @@ actions! {
     UserSecondFactorAdded = "user.second_factor_added";
     /// A second factor was removed.
     UserSecondFactorRemoved = "user.second_factor_removed";
-    /// New recovery codes took the place of the old ones.
-    UserRecoveryCodesMade = "user.recovery_codes_made";
     /// A recovery code was used instead of the second factor.
     UserRecoveryCodeUsed = "user.recovery_code_used";
     /// Somebody's failures to log in were forgotten.

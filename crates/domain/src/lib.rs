@@ -71,7 +71,7 @@ pub use session::{Attempted, Finished, OtpSession, Purpose, SessionStatus};
 pub use statistics::{CodeFacts, DeliveryFacts, Figures, GroupBy, GroupKey, Percentiles, Tally};
 pub use template::{
     MessageTemplate, OtpButton, TemplateBody, TemplateButton, TemplateCategory, TemplateError, TemplateHeader,
-    TemplateStatus, Translation, VariableMismatch, Variables, VariablesError,
+    TemplateStatus, Translation, VariableMismatch, Variables, VariablesError, template_footer,
 };
 pub use ticket::{Ticket, TicketChange, TicketLink, TicketPriority, TicketSide, TicketStatus};
 pub use timestamp::Timestamp;

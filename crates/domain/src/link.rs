@@ -61,3 +61,8 @@ pub struct Invitation {
     /// Until when the link can be used.
     pub expires_at: Timestamp,
 }
+
+impl Invitation {
+    /// So many invitations of an account at most can be accepted at a time.
+    pub const MAX_PENDING: usize = 50;
+}

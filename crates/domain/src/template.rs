@@ -1,12 +1,14 @@
 mod body;
+mod parts;
 mod translation;
 mod variables;
 
 pub use body::TemplateBody;
+pub use parts::template_footer;
 pub use translation::{OtpButton, TemplateButton, TemplateHeader, Translation};
 pub use variables::{VariableMismatch, Variables, VariablesError};
 
-use crate::{Locale, TemplateId, WabaId};
+use crate::{Locale, SenderQuality, TemplateId, WabaId};
 
 /// WhatsApp's limit for a template's name.
 const MAX_NAME_BYTES: usize = 512;
@@ -41,6 +43,29 @@ pub enum TemplateError {
     /// A header has more than one placeholder.
     #[error("use at most one placeholder in a header")]
     HeaderPlaceholders,
+    /// A header is blank, or has more than 60 characters or a line break.
+    #[error("write a header of at most 60 characters on one line")]
+    Header,
+    /// A footer is blank, or has more than 60 characters, a line break or a placeholder.
+    #[error("write a footer of at most 60 characters on one line, without placeholders")]
+    Footer,
+    /// A button's label is blank, or has more than 25 characters, a line break or a placeholder.
+    #[error("label each button with at most 25 characters on one line, without placeholders")]
+    ButtonLabel,
+    /// A button's address is no HTTP address, or has more than 2000 characters or a placeholder but `{{1}}` at its end.
+    #[error(
+        "give the button a whole address (https://…) of at most 2000 characters, with at most {{{{1}}}} at its end"
+    )]
+    ButtonUrl,
+    /// A button's number is not one that can be rung.
+    #[error("write the button's number with its country code, such as +1 and the rest, in at most 20 characters")]
+    ButtonNumber,
+    /// There are more than ten buttons, two numbers, or three addresses.
+    #[error("use at most ten buttons: at most two that open an address, and one that rings")]
+    TooManyButtons,
+    /// Quick replies stand between other buttons.
+    #[error("put the quick replies together, before or after the other buttons")]
+    ButtonsMixed,
     /// One language uses a placeholder that another does not.
     #[error("use the same placeholders in every language")]
     PlaceholdersDiffer,
@@ -242,6 +267,31 @@ impl MessageTemplate {
         let mut translations = std::iter::once(&mut self.first).chain(&mut self.others);
         translations.find(|translation| translation.locale == *locale)?.status = status;
         Some(self)
+    }
+
+    /// What it is after WhatsApp told its quality in one of its languages; `None` when it has no such language.
+    #[must_use]
+    pub fn rated(mut self, locale: &Locale, quality: SenderQuality) -> Option<Self> {
+        let mut translations = std::iter::once(&mut self.first).chain(&mut self.others);
+        translations.find(|translation| translation.locale == *locale)?.quality = quality;
+        Some(self)
+    }
+
+    /// The worst quality that any of its languages has.
+    #[must_use]
+    pub fn quality(&self) -> SenderQuality {
+        self.translations().map(|translation| translation.quality).min().unwrap_or(SenderQuality::Unknown)
+    }
+
+    /// What it is with this text in the place of the one in the same language, or after the others.
+    pub fn with(mut self, translation: Translation) -> Result<Self, TemplateError> {
+        let mut translations = std::iter::once(&mut self.first).chain(&mut self.others);
+        match translations.find(|known| known.locale == translation.locale) {
+            Some(known) => *known = translation,
+            None => self.others.push(translation),
+        }
+        self.check_translations()?;
+        Ok(self)
     }
 
     /// What it is after WhatsApp put it into another category.

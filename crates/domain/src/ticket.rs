@@ -175,6 +175,9 @@ impl Ticket {
     /// So many comments a ticket has at most: one that goes on longer is about something else by then.
     pub const MAX_COMMENTS: u32 = 200;
 
+    /// So many tickets of an account at most wait for an end: more are not read by anybody.
+    pub const MAX_OPEN: usize = 100;
+
     /// Whether there is room for one more comment.
     #[must_use]
     pub const fn takes_comments(&self) -> bool {

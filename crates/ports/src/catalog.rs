@@ -62,6 +62,13 @@ pub struct SenderHealth {
     pub verified_name: String,
     /// What recipients think of it.
     pub quality: SenderQuality,
+    /// Whether it is connected, such as `CONNECTED`, if the provider says so.
+    pub status: Option<String>,
+    /// How many people may be written to in 24 hours by all numbers of the business together, such as `TIER_2K`, if the
+    /// provider says so.
+    pub messaging_limit: Option<String>,
+    /// How many messages a second it takes, such as `STANDARD` (80) or `HIGH` (1 000), if the provider says so.
+    pub throughput: Option<String>,
 }
 
 /// Why the provider's management API gave nothing.
@@ -96,6 +103,17 @@ pub trait Catalog: Send + Sync {
         template: &ProviderTemplate,
         examples: &whatotp_domain::Variables,
     ) -> Result<Submitted, CatalogError>;
+
+    /// Replaces one language of such a template by this one; WhatsApp decides on it again. MUST NOT make a new one.
+    async fn edit(
+        &self,
+        sender: &Sender,
+        template: &ProviderTemplate,
+        examples: &whatotp_domain::Variables,
+    ) -> Result<Submitted, CatalogError>;
+
+    /// Deletes a template in every language. One that WhatsApp does not have is deleted already.
+    async fn delete(&self, sender: &Sender, name: &str) -> Result<(), CatalogError>;
 
     /// What an authentication template would say in each language.
     async fn preview_authentication(

@@ -346,7 +346,7 @@ pub trait DeliveryStore: Send + Sync {
         limit: u32,
     ) -> StoreResult<Vec<DeliveryCount>>;
 
-    /// At most `limit` deliveries, of every account, that failed or expired, are not due any more and were not discarded,
+    /// At most `limit` live deliveries, of every account, that failed or expired, are not due any more and were not discarded,
     /// and are older than `before`, newest first.
     async fn list_dead_letters(&self, before: Option<DeliveryId>, limit: u32) -> StoreResult<Vec<DeadLetter>>;
 

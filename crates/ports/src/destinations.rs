@@ -1,5 +1,8 @@
+use std::collections::BTreeSet;
+use std::fmt;
+
 use async_trait::async_trait;
-use whatotp_domain::{AccountId, Countries, Quota, Timestamp};
+use whatotp_domain::{AccountId, Countries, Country, Quota, Timestamp};
 
 use crate::StoreResult;
 
@@ -12,6 +15,17 @@ pub struct AccountRules {
     pub quota: Quota,
     /// Whether its keys may do nothing but read.
     pub suspended: bool,
+}
+
+/// In words, but for whether it is suspended.
+impl fmt::Display for AccountRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let codes = |codes: &BTreeSet<Country>| codes.iter().map(Country::as_str).collect::<Vec<_>>().join(" ");
+        let limit = |limit: Option<u32>| limit.map_or_else(|| "no limit".to_owned(), |limit| limit.to_string());
+        let Self { countries, quota, .. } = self;
+        write!(f, "allowed: {}; denied: {}; ", codes(&countries.allowed), codes(&countries.denied))?;
+        write!(f, "a day: {}; a month: {}", limit(quota.per_day), limit(quota.per_month))
+    }
 }
 
 /// What a block is about.

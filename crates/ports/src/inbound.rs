@@ -1,7 +1,8 @@
 use std::fmt;
 
 use whatotp_domain::{
-    AccountId, DeliveryEvent, DeliveryId, EventKind, Locale, TemplateCategory, TemplateStatus, Timestamp, WabaId,
+    AccountId, DeliveryEvent, DeliveryId, EventKind, Locale, SenderQuality, TemplateCategory, TemplateStatus,
+    Timestamp, WabaId,
 };
 
 /// What we give the provider with a message, to come back with every report on it. It names nobody: only the account
@@ -72,6 +73,8 @@ pub enum TemplateDecision {
     Status(TemplateStatus),
     /// What it is charged as.
     Category(TemplateCategory),
+    /// What its recipients think of it.
+    Quality(SenderQuality),
 }
 
 /// News for the operator.

@@ -25,6 +25,9 @@ pub trait TemplateStore: Send + Sync {
         name: &str,
     ) -> StoreResult<Option<MessageTemplate>>;
 
+    /// Deletes a template of this scope. `false` when there is none.
+    async fn delete_template(&self, scope: AccountScope, id: TemplateId) -> StoreResult<bool>;
+
     /// At most `limit` templates of this scope that are older than `before`, newest first.
     async fn list_templates(
         &self,

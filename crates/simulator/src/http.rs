@@ -31,6 +31,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
                 .route("/{id}/message_templates", web::get().to(templates::list))
                 .route("/{id}/message_templates", web::post().to(templates::create))
                 .route("/{id}/message_templates", web::delete().to(templates::delete))
+                .route("/{id}", web::post().to(templates::edit))
                 .route("/{id}/upsert_message_templates", web::post().to(templates::upsert))
                 .route("/{id}/message_template_previews", web::get().to(templates::previews))
                 .route("/{id}/subscribed_apps", web::get().to(accounts::subscribed_apps))

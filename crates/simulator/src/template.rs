@@ -66,6 +66,8 @@ pub(crate) struct Template {
     pub(crate) status: TemplateStatus,
     pub(crate) quality: Quality,
     pub(crate) rejected_reason: String,
+    /// When it was changed while it was approved, in seconds since 1970.
+    pub(crate) edits: Vec<u64>,
     pub(crate) format: ParameterFormat,
     pub(crate) ttl_seconds: Option<i64>,
     pub(crate) content: Content,

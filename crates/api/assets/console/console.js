@@ -6,15 +6,6 @@ const csrf = $('meta[name="csrf-token"]');
 
 // --- Forms: <form data-api="POST /api/v1/keys" data-then="/console/keys"> ---------------------------------------------
 
-/** The names of a template's placeholders, in the order of its text. */
-const placeholders = (text) => [...new Set([...text.matchAll(/\{\{\s*(\w+)\s*\}\}/g)].map((match) => match[1]))];
-
-/** A line for each placeholder, as the API wants them: by name. */
-function examplesOf(field) {
-  const lines = field.value.split("\n").map((line) => line.trim()).filter(Boolean);
-  return Object.fromEntries(placeholders(field.form.elements.body.value).map((name, at) => [name, lines[at]]).filter(([, value]) => value));
-}
-
 /** The value of a field as the API wants it; nothing when it is empty. */
 function valueOf(field) {
   if (field.type === "checkbox") return field.dataset.type === "list" ? (field.checked ? [field.value] : []) : field.checked;
@@ -22,7 +13,6 @@ function valueOf(field) {
   const text = field.type === "password" ? field.value : field.value.trim();
   if (field.dataset.type === "list") return text.split(/[\s,]+/).filter(Boolean);
   if (field.dataset.type === "lines") return text.split("\n").map((line) => line.trim()).filter(Boolean);
-  if (field.dataset.type === "examples") return examplesOf(field);
   if (field.dataset.type === "boolean") return text === "true";
   if (text === "") return field.dataset.empty === undefined ? undefined : JSON.parse(field.dataset.empty);
   if (field.dataset.type === "number") return Number(text) * Number(field.dataset.times ?? 1);
@@ -30,16 +20,17 @@ function valueOf(field) {
   return text;
 }
 
-/** The form as JSON. Checkboxes of one name and `data-type="list"` become one list; a name `a.b` becomes `{a: {b: …}}`. */
+/** The form as JSON. Checkboxes of one name and `data-type="list"` become one list; a name `a.b` becomes `{a: {b: …}}`,
+ * and `a[0].b` becomes `{a: [{b: …}]}`. */
 function bodyOf(form) {
   const body = {};
   for (const field of form.elements) {
-    if (!field.name || field.disabled || field.type === "submit") continue;
+    if (!field.name || field.matches(":disabled") || field.type === "submit") continue;
     const value = valueOf(field);
     if (value === undefined) continue;
-    const path = field.name.split(".");
+    const path = field.name.split(/[.[\]]+/);
     const last = path.pop();
-    const place = path.reduce((into, name) => (into[name] ??= {}), body);
+    const place = path.reduce((into, name, at) => (into[name] ??= /^\d+$/.test(path[at + 1]) ? [] : {}), body);
     place[last] = Array.isArray(value) && Array.isArray(place[last]) ? place[last].concat(value) : value;
   }
   return body;
@@ -69,13 +60,14 @@ function complain(form, problem) {
   const rest = [];
   for (const error of problem.errors ?? []) {
     const field = form.elements.namedItem(error.field) ?? form.elements.namedItem(error.field.replace(/[[.].*$/, ""));
-    const place = field?.closest?.(".field");
+    const place = field?.closest?.(".field") ?? $(`fieldset#${CSS.escape(error.field)}`, form);
     if (!place) { rest.push(`${error.field}: ${error.message}`); continue; }
     const note = document.createElement("p");
     note.className = "complaint";
-    note.id = `${field.id || field.name}-complaint`;
+    note.id = `${field?.id || error.field}-complaint`;
     note.textContent = error.message;
     place.append(note);
+    if (!field) continue;
     field.setAttribute("aria-invalid", "true");
     field.setAttribute("aria-describedby", note.id);
   }
@@ -260,18 +252,64 @@ for (const choice of $$("select[data-inserts]")) {
   });
 }
 
-// What a template will look like, as it is written.
+// The editor of templates: rows for buttons, a field for each variable, and what it will look like.
 for (const form of $$("form[data-preview]")) {
-  const bubble = document.getElementById(form.dataset.preview);
+  const screen = document.getElementById(form.dataset.preview);
+  const examples = $("[data-examples]", form);
+  const VARIABLE = /\{\{\s*(\w+)\s*\}\}/g;
+  const named = (text) => [...text.matchAll(VARIABLE)].map((match) => match[1]);
+  const inHeader = (name) => (/^\d+$/.test(name) ? `header_${name}` : name);
+  const put = (text, nameOf) => text.replace(VARIABLE, (whole, name) => form.elements.namedItem(`examples.${nameOf(name)}`)?.value || whole);
+  const used = () => $$("[data-row]:not([disabled])", form);
+
+  /** A field for each variable; what was typed stays. */
+  const ask = (names) => {
+    const stale = $$("[data-example]", examples).filter((field) => !names.includes(field.dataset.example));
+    stale.forEach((field) => field.remove());
+    for (const name of names) {
+      if (form.elements.namedItem(`examples.${name}`)) continue;
+      const field = document.createElement("div");
+      const label = field.appendChild(document.createElement("label"));
+      const input = field.appendChild(document.createElement("input"));
+      field.dataset.example = name;
+      label.textContent = name;
+      label.htmlFor = input.id = `example-${name}`;
+      input.name = `examples.${name}`;
+      input.required = true;
+      examples.append(field);
+    }
+    examples.hidden = names.length === 0;
+  };
+
   const draw = () => {
-    const { body = "", examples = "" } = Object.fromEntries(new FormData(form));
-    const values = examples.split("\n").map((line) => line.trim()).filter(Boolean);
-    const fill = (text) => {
-      const names = placeholders(text);
-      return text.replace(/\{\{\s*(\w+)\s*\}\}/g, (whole, name) => values[names.indexOf(name)] ?? whole);
-    };
-    $(".bubble-body", bubble).textContent = fill(body);
+    const { header, body, footer } = form.elements;
+    const rows = used().map((row) => ({ label: $('[name$=".label"]', row).value, url: $('[name$=".type"]', row).value === "url" ? $('[name$=".url"]', row).value : "" }));
+    const ends = rows.flatMap((row, at) => (named(row.url).length ? [`button_${at}`] : []));
+    ask([...new Set([...named(header.value).map(inHeader), ...named(body.value), ...ends])]);
+    const same = (name) => name;
+    for (const [part, text] of [["header", put(header.value, inHeader)], ["body", put(body.value, same)], ["footer", footer.value]]) {
+      const line = $(`.bubble-${part}`, screen);
+      line.textContent = text;
+      line.hidden = !text;
+    }
+    $$("[data-button]", screen).forEach((button) => button.remove());
+    for (const { label } of rows) {
+      const button = screen.appendChild(document.createElement("div"));
+      button.className = "bubble";
+      button.dataset.button = "";
+      button.textContent = label || "…";
+    }
   };
   form.addEventListener("input", draw);
+  form.addEventListener("click", (event) => {
+    const rows = event.target.closest("[data-rows]");
+    if (!rows) return;
+    const more = rows.dataset.rows === "more";
+    const row = more ? $("[data-row][disabled]", form) : used().pop();
+    if (!row) return;
+    row.hidden = row.disabled = !more;
+    if (more) $("select", row).focus();
+    draw();
+  });
   draw();
 }

@@ -3,11 +3,11 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use whatotp_application::Application;
-use whatotp_domain::{AccountId, Country};
+use whatotp_domain::{AccountId, AuditAction, Country};
 use whatotp_ports::{Account, AccountRules};
 
 use super::table::aligned;
-use super::{Outcome, say};
+use super::{Outcome, audited, say};
 use crate::cli::accounts::{Accounts, SetRules};
 use crate::settings::Settings;
 use crate::wiring::{self, Outside, Role};
@@ -20,6 +20,7 @@ pub(crate) async fn run(settings: &Settings, accounts: Accounts) -> Outcome {
         Accounts::List { json } => list(&app, json).await,
         Accounts::Create { name, json } => {
             let id = app.create_account(&name).await?;
+            audited(&app, AuditAction::AccountCreated, (Some(id), id.to_string()), String::new()).await?;
             if json {
                 say(json!({"account_id": id.to_string(), "name": name}));
             } else {
@@ -69,6 +70,7 @@ async fn set(app: &Application, options: SetRules) -> Outcome {
     if !app.set_rules(account, rules.clone()).await? {
         return Err(format!("there is no account {account}; `whatotp accounts list` shows them").into());
     }
+    audited(app, AuditAction::AccountRulesChanged, (Some(account), account.to_string()), rules.to_string()).await?;
     let AccountRules { countries, quota, .. } = rules;
     say(format!(
         "{account} may write to {}, but not to {}; {} messages a day, {} a month. A running server notices within 5 \

@@ -3,11 +3,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use whatotp_application::Application;
-use whatotp_domain::Timestamp;
+use whatotp_domain::{AuditAction, Timestamp};
 use whatotp_ports::{Block, BlockKind};
 
 use super::table::aligned;
-use super::{Outcome, say};
+use super::{Outcome, audited, say};
 use crate::cli::accounts::Blocks;
 use crate::settings::Settings;
 use crate::wiring::{self, Outside, Role};
@@ -20,7 +20,8 @@ pub(crate) async fn run(settings: &Settings, blocks: Blocks) -> Outcome {
         Blocks::List { json } => list(&app, json).await,
         Blocks::Add { what, hours, reason } => {
             let blocked = what.blocked().ok_or("say what to block: --prefix, --number or --country")?;
-            app.block(what.account, &blocked, hours.map(|hours| HOUR * hours), reason).await?;
+            app.block(what.account, &blocked, hours.map(|hours| HOUR * hours), reason.clone()).await?;
+            audited(&app, AuditAction::BlockAdded, (what.account, blocked.to_string()), reason).await?;
             say("It is blocked. A running server notices within 5 seconds.");
             Ok(ExitCode::SUCCESS)
         }
@@ -29,6 +30,7 @@ pub(crate) async fn run(settings: &Settings, blocks: Blocks) -> Outcome {
             if !app.lift(what.account, &blocked).await? {
                 return Err("there is no such block in force; `whatotp blocks list` shows them".into());
             }
+            audited(&app, AuditAction::BlockLifted, (what.account, blocked.to_string()), String::new()).await?;
             say("The block is lifted. A running server notices within 5 seconds.");
             Ok(ExitCode::SUCCESS)
         }

@@ -1,10 +1,11 @@
 use std::io::{BufRead as _, stdin};
 use std::process::ExitCode;
 
-use whatotp_domain::PhoneNumber;
+use whatotp_application::Erasure;
+use whatotp_domain::{AuditAction, PhoneNumber};
 use whatotp_ports::Erased;
 
-use super::{Outcome, say};
+use super::{Outcome, audited, say};
 use crate::cli::Erase;
 use crate::settings::Settings;
 use crate::wiring::{self, Outside, Role};
@@ -29,7 +30,9 @@ pub(crate) async fn run(settings: &Settings, options: &Erase) -> Outcome {
         }
     }
     let erasure = app.erase(&number, options.account).await?;
-    counts(&erasure.erased).iter().for_each(say);
+    let subject = (options.account, format!("number {number}"));
+    audited(&app, AuditAction::NumberErased, subject, erasure.to_string()).await?;
+    counts(&erasure).iter().for_each(say);
     if erasure.held > 0 {
         say(format!("{} messages are in a worker's hands just now: run it again in a minute.", erasure.held));
         return Ok(ExitCode::FAILURE);
@@ -38,8 +41,8 @@ pub(crate) async fn run(settings: &Settings, options: &Erase) -> Outcome {
 }
 
 /// A line for each table.
-fn counts(erased: &Erased) -> [String; 6] {
-    let Erased { sessions, deliveries, ledgers, claims, provider_messages, waiting_reports } = erased;
+fn counts(erasure: &Erasure) -> [String; 7] {
+    let Erased { sessions, deliveries, ledgers, claims, provider_messages, waiting_reports } = &erasure.erased;
     [
         format!("otp_sessions        {sessions}"),
         format!("deliveries          {deliveries}"),
@@ -47,5 +50,6 @@ fn counts(erased: &Erased) -> [String; 6] {
         format!("idempotency_claims  {claims}"),
         format!("provider_messages   {provider_messages}"),
         format!("waiting_reports     {waiting_reports}"),
+        format!("texts of tickets    {}", erasure.ticket_texts),
     ]
 }

@@ -3,9 +3,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use whatotp_application::{Application, NewKey};
-use whatotp_domain::{ApiKey, ApiKeyId, ApiKeySecret, ScopeSet, Timestamp};
+use whatotp_domain::{ApiKey, ApiKeyId, ApiKeySecret, AuditAction, ScopeSet, Timestamp};
 
-use super::{Outcome, say};
+use super::{Outcome, audited, say};
 use crate::cli::{CreateKey, Keys};
 use crate::settings::Settings;
 use crate::wiring::{self, Outside, Role};
@@ -36,6 +36,8 @@ pub(crate) async fn run(settings: &Settings, keys: Keys) -> Outcome {
         Keys::Revoke { id } => match app.revoke_key(id).await? {
             None => Err(format!("there is no key {id}; `whatotp keys list` shows them").into()),
             Some(key) => {
+                let subject = (Some(key.scope.account), id.to_string());
+                audited(&app, AuditAction::KeyRevoked, subject, String::new()).await?;
                 say(format!("{} ({}) is revoked", key.id, key.hint));
                 Ok(ExitCode::SUCCESS)
             }
@@ -59,6 +61,8 @@ async fn create(app: &Application, options: CreateKey) -> Outcome {
     };
     let made = app.create_key(new).await?;
     let (key, secret) = made.ok_or_else(|| format!("there is no account {account}"))?;
+    let detail = format!("{}, {}", key.scope.mode, key.scopes);
+    audited(app, AuditAction::KeyCreated, (Some(account), key.id.to_string()), detail).await?;
     show_once(&key, &secret, options.json, None);
     Ok(ExitCode::SUCCESS)
 }
@@ -67,6 +71,8 @@ async fn rotate(app: &Application, id: ApiKeyId, overlap: Duration, json: bool) 
     let rotated = app.rotate_key(id, overlap).await?;
     let none = || format!("there is no key {id} that still works; `whatotp keys list` shows them");
     let (key, secret, old_ends_at) = rotated.ok_or_else(none)?;
+    let detail = format!("its successor is {}", key.id);
+    audited(app, AuditAction::KeyRotated, (Some(key.scope.account), id.to_string()), detail).await?;
     show_once(&key, &secret, json, Some((id, old_ends_at)));
     Ok(ExitCode::SUCCESS)
 }

@@ -25,10 +25,21 @@ use std::io::{Write as _, stderr, stdout};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use whatotp_application::error_chain;
+use whatotp_application::{Application, Failure, error_chain};
+use whatotp_domain::{AccountId, Actor, AuditAction, AuditEntry};
 
 /// How a command ends: an exit code, or an error to print.
 pub(crate) type Outcome = Result<ExitCode, Box<dyn Error + Send + Sync>>;
+
+/// Writes down what was done by a command, and to whose data it belongs.
+pub(crate) async fn audited(
+    app: &Application,
+    action: AuditAction,
+    (account, subject): (Option<AccountId>, String),
+    detail: String,
+) -> Result<(), Failure> {
+    app.audit(AuditEntry { account, actor: Actor::CommandLine, action, subject, detail }).await
+}
 
 /// An HTTP client for this machine's own server: plain http, and every status is an answer.
 pub(crate) fn http_client(patience: Duration) -> ureq::Agent {

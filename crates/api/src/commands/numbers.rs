@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use whatotp_application::{Application, NumberCount};
-use whatotp_domain::{AccountId, GuessRefused, PhoneNumber, SendRefused, Timestamp};
+use whatotp_domain::{AccountId, AuditAction, GuessRefused, PhoneNumber, SendRefused, Timestamp};
 
 use super::table::aligned;
-use super::{Outcome, say};
+use super::{Outcome, audited, say};
 use crate::cli::Numbers;
 use crate::settings::Settings;
 use crate::wiring::{self, Outside, Role};
@@ -47,6 +47,10 @@ async fn unblock(app: &Application, number: &str, account: Option<AccountId>, al
     let number = parse(number)?;
     let account = if all_accounts { None } else { Some(account_or_oldest(app, account).await?) };
     let forgiven = app.unblock_number(&number, account).await?;
+    if forgiven > 0 {
+        let detail = format!("{forgiven} counts of wrong codes");
+        audited(app, AuditAction::NumberForgiven, (account, format!("number {number}")), detail).await?;
+    }
     let place = account.map_or_else(|| "any account".to_owned(), |account| account.to_string());
     if forgiven == 0 {
         say(format!("There are no wrong codes for {number} in {place}."));

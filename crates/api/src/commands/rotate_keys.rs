@@ -2,9 +2,10 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use whatotp_application::{KeyUse, Rotated, Rotating};
+use whatotp_domain::AuditAction;
 use whatotp_vault::Kid;
 
-use super::{Outcome, say};
+use super::{Outcome, audited, say};
 use crate::settings::Settings;
 use crate::wiring::{self, Outside, Role};
 
@@ -17,6 +18,8 @@ pub(crate) async fn run(settings: &Settings) -> Outcome {
     let active = app.keyring().active_kid();
     say(format!("Sealing everything with the master key {active}; servers may go on working."));
     let rotated = app.rotate_keys(tell).await?;
+    let detail = format!("{} values were sealed anew", rotated.resealed);
+    audited(&app, AuditAction::MasterKeysRotated, (None, format!("master key {active}")), detail).await?;
     say(format!("{} values were sealed anew.", rotated.resealed));
     for line in kept(active, &rotated.uses) {
         say(line);

@@ -1,16 +1,15 @@
-use std::error::Error;
 use std::io::Read as _;
 use std::path::Path;
 use std::process::ExitCode;
 
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use whatotp_application::{Application, NewSender, SenderCheck};
-use whatotp_domain::{AccountId, SenderId};
+use whatotp_application::{Application, FixedSender, NewSender, SenderCheck};
+use whatotp_domain::{AccountId, AuditAction, SenderId};
 use whatotp_ports::{Endpoint, SenderRecord};
 
 use super::table::aligned;
-use super::{Outcome, refusal, say};
+use super::{Outcome, audited, refusal, say};
 use crate::cli::whatsapp::{AddSender, Senders};
 use crate::settings::{Settings, is_safe};
 use crate::wiring::{self, Outside, Role};
@@ -88,22 +87,17 @@ fn accounts_of(sender: &SenderRecord, routes: &Routes) -> impl Iterator<Item = S
 }
 
 async fn remove(app: &Application, id: &SenderId) -> Outcome {
-    refuse_configured(app, id).await?;
-    if !app.remove_sender(id).await? {
-        return Err(format!("there is no sender {id}; `whatotp senders list` shows them").into());
-    }
+    app.remove_sender(id).await?.map_err(|fixed| refused(id, fixed))?;
+    audited(app, AuditAction::SenderRemoved, (None, id.to_string()), String::new()).await?;
     say(format!("{id} is forgotten. A running server notices within 5 seconds."));
     Ok(ExitCode::SUCCESS)
 }
 
-/// The configured sender is written anew at each start: what is changed here would not last.
-async fn refuse_configured(app: &Application, id: &SenderId) -> Result<(), Box<dyn Error + Send + Sync>> {
-    if app.list_senders().await?.iter().any(|sender| sender.configured && sender.id == *id) {
-        return Err(
-            format!("{id} comes from the configuration: change [whatsapp] there, and restart the server").into()
-        );
+fn refused(id: &SenderId, fixed: FixedSender) -> String {
+    match fixed {
+        FixedSender::Unknown => format!("there is no sender {id}; `whatotp senders list` shows them"),
+        FixedSender::Configured => format!("{id} cannot be changed: {fixed}"),
     }
-    Ok(())
 }
 
 async fn add(settings: &Settings, app: &Application, options: AddSender) -> Outcome {
@@ -120,7 +114,10 @@ async fn add(settings: &Settings, app: &Application, options: AddSender) -> Outc
         return Err("--base-url must begin with https://; plain http is for a server on this machine only".into());
     }
     let id = options.phone_number_id;
-    refuse_configured(app, &id).await?;
+    let before = app.changeable_sender(&id).await?;
+    if before == Err(FixedSender::Configured) {
+        return Err(refused(&id, FixedSender::Configured).into());
+    }
     let known = app.ports().accounts.list_accounts().await?;
     if let Some(stranger) = options.accounts.iter().find(|one| known.iter().all(|account| account.id != **one)) {
         return Err(format!("there is no account {stranger}; `whatotp keys list` shows them").into());
@@ -135,6 +132,8 @@ async fn add(settings: &Settings, app: &Application, options: AddSender) -> Outc
         shared: options.accounts.is_empty(),
     };
     app.put_sender(new).await?;
+    let action = if before.is_ok() { AuditAction::SenderChanged } else { AuditAction::SenderAdded };
+    audited(app, action, (None, id.to_string()), String::new()).await?;
     for account in options.accounts {
         let routes = app.list_routes().await?;
         let mut ids = routes.into_iter().find(|(one, _)| *one == account).map_or(Vec::new(), |(_, ids)| ids);
@@ -157,6 +156,7 @@ async fn assign(app: &Application, account: AccountId, ids: Vec<SenderId>) -> Ou
         )
         .into());
     }
+    audited(app, AuditAction::AccountSendersChanged, (Some(account), account.to_string()), names.join(", ")).await?;
     if names.is_empty() {
         say(format!("{account} uses the senders that everybody shares"));
     } else {
@@ -176,7 +176,18 @@ async fn check(app: &Application) -> Outcome {
         .map(|SenderCheck { record, health, .. }| match health {
             Ok(health) => {
                 let quality = health.quality.as_str();
-                let what = format!("{}, {}, quality {quality}", health.display_phone_number, health.verified_name);
+                let said = [
+                    ("", &health.status),
+                    ("messaging limit ", &health.messaging_limit),
+                    ("throughput ", &health.throughput),
+                ];
+                let more = said.iter().filter_map(|(name, value)| Some(format!(", {name}{}", value.as_deref()?)));
+                let what = format!(
+                    "{}, {}, quality {quality}{}",
+                    health.display_phone_number,
+                    health.verified_name,
+                    more.collect::<String>()
+                );
                 ["ok".to_owned(), record.id.to_string(), what]
             }
             Err(error) => ["FAIL".to_owned(), record.id.to_string(), refusal::explained(error)],

@@ -5,11 +5,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use whatotp_application::{Application, NewKey};
-use whatotp_domain::{ApiKeyId, ApiKeySecret, Mode, ScopeSet, Timestamp};
+use whatotp_domain::{ApiKeyId, ApiKeySecret, AuditAction, Mode, ScopeSet, Timestamp};
 use whatotp_ports::Clock as _;
 use whatotp_system::SystemClock;
 
-use super::{Outcome, http_client, say};
+use super::{Outcome, audited, http_client, say};
 use crate::cli::Try;
 use crate::settings::Settings;
 use crate::wiring::{self, Outside, Role};
@@ -34,8 +34,11 @@ pub(crate) async fn run(settings: &Settings, options: Try) -> Outcome {
     }
     let client = Client { url, key };
     let done = tokio::task::spawn_blocking(move || round_trip(&client, &options.to)).await?;
-    if let Some((app, id)) = temporary {
-        app.revoke_key(id).await?;
+    if let Some((app, id)) = temporary
+        && let Some(key) = app.revoke_key(id).await?
+    {
+        let subject = (Some(key.scope.account), id.to_string());
+        audited(&app, AuditAction::KeyRevoked, subject, String::new()).await?;
     }
     done
 }
@@ -53,6 +56,8 @@ async fn temporary_key(
         expires_at: Some(app.ports().clock.now().plus(Duration::from_secs(60))),
     };
     let (key, secret) = app.create_key(new).await?.ok_or("there is no account")?;
+    let detail = format!("{}, {}", key.scope.mode, key.scopes);
+    audited(&app, AuditAction::KeyCreated, (Some(key.scope.account), key.id.to_string()), detail).await?;
     Ok((app, key.id, SecretString::from(secret.expose().to_owned())))
 }
 

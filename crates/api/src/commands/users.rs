@@ -53,7 +53,7 @@ async fn disable(
     disabled: bool,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let id = user.id;
-    match app.set_disabled(user, disabled).await? {
+    match app.set_disabled(user, disabled, Actor::CommandLine).await? {
         MemberChanged::Done(_) => say(format!("{id} {} log in", if disabled { "cannot" } else { "can" })),
         MemberChanged::LastOwner => return Err("this is the account's last owner: make another one first".into()),
         MemberChanged::NotFound | MemberChanged::OwnersOnly => return Err("there is no such user any more".into()),

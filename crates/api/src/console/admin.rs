@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use whatotp_application::DeadLetterView;
-use whatotp_domain::{AccountId, Country, DeliveryId, Mode, SenderQuality};
-use whatotp_ports::{Account, AccountRules, Block, BlockKind, DeliveryKind};
+use whatotp_domain::{AccountId, Country, DeliveryError, DeliveryId, Mode, Role, SenderId, SenderQuality, User};
+use whatotp_ports::{Account, AccountRules, Block, BlockKind, CannedReply, DeliveryKind};
 use whatotp_whatsapp::cloud_api::errors;
 
+use super::deliveries::{Step, facts, steps};
 use super::frame::{Frame, Section};
 use super::shown::{Moment, Status};
 use super::{Asked, page};
@@ -87,6 +88,38 @@ struct OneAccount {
     per_month: String,
     allowed: String,
     denied: String,
+    /// Its own, first choice first.
+    senders: String,
+    /// All there are, by id and name.
+    known_senders: Vec<(String, String)>,
+    members: Vec<MemberRow>,
+    roles: Vec<&'static str>,
+}
+
+struct MemberRow {
+    id: String,
+    me: bool,
+    name: String,
+    email: String,
+    role: &'static str,
+    disabled: bool,
+    second_factor: &'static str,
+    last_login: Option<Moment>,
+}
+
+impl MemberRow {
+    fn new(user: &User, member: &Member) -> Self {
+        Self {
+            id: user.id.to_string(),
+            me: user.id == member.user.id,
+            name: user.name.clone(),
+            email: user.email.as_str().to_owned(),
+            role: user.role.as_str(),
+            disabled: user.is_disabled(),
+            second_factor: if user.has_totp { "on" } else { "off" },
+            last_login: user.last_login_at.map(Moment::from),
+        }
+    }
 }
 
 pub(super) async fn account(
@@ -100,6 +133,11 @@ pub(super) async fn account(
     let account = account.ok_or_else(|| Problem::new(ErrorCode::AccountNotFound))?;
     let rules = rules(&ctx).await?.remove(&account.id).unwrap_or_default();
     let limit = |limit: Option<u32>| limit.map(|limit| limit.to_string()).unwrap_or_default();
+    let users = ctx.app.list_users(Some(account.id)).await?;
+    let routes = ctx.app.list_routes().await?;
+    let own = routes.iter().find(|(one, _)| *one == account.id).map(|(_, senders)| senders.as_slice());
+    let own: Vec<&str> = own.unwrap_or_default().iter().map(SenderId::as_str).collect();
+    let known = ctx.app.list_senders().await?;
     page(&OneAccount {
         frame: Frame::new(&member, Section::Accounts, Mode::Live),
         id: account.id.to_string(),
@@ -110,6 +148,10 @@ pub(super) async fn account(
         per_month: limit(rules.quota.per_month),
         allowed: codes(&rules.countries.allowed, " "),
         denied: codes(&rules.countries.denied, " "),
+        senders: own.join(" "),
+        known_senders: known.into_iter().map(|sender| (sender.id.to_string(), sender.name)).collect(),
+        members: users.iter().map(|user| MemberRow::new(user, &member)).collect(),
+        roles: Role::ALL.map(Role::as_str).to_vec(),
     })
 }
 
@@ -118,6 +160,7 @@ pub(super) async fn account(
 struct Senders {
     frame: Frame,
     rows: Vec<SenderRow>,
+    otp_template: String,
 }
 
 struct SenderRow {
@@ -126,7 +169,9 @@ struct SenderRow {
     waba: String,
     quality: Status,
     template: String,
+    base_url: String,
     used_by: String,
+    shared: bool,
     configured: bool,
 }
 
@@ -155,11 +200,17 @@ pub(super) async fn senders(ctx: web::Data<Context>, member: Member) -> Result<H
                 SenderQuality::Unknown => Status::plain("quality not known yet"),
             },
             template: sender.otp_template,
+            base_url: sender.endpoint.base_url,
+            shared: sender.shared,
             used_by: if used_by.is_empty() { "nobody".to_owned() } else { used_by.join(", ") },
             configured: sender.configured,
         });
     }
-    page(&Senders { frame: Frame::new(&member, Section::Senders, Mode::Live), rows })
+    page(&Senders {
+        frame: Frame::new(&member, Section::Senders, Mode::Live),
+        rows,
+        otp_template: ctx.otp_template.clone(),
+    })
 }
 
 async fn names(ctx: &Context) -> Result<HashMap<AccountId, String>, Problem> {
@@ -250,12 +301,86 @@ pub(super) async fn dead_letters(
             account: names.get(&letter.scope.account).cloned().unwrap_or_else(|| letter.scope.account.to_string()),
             status: letter.status.into(),
             why: letter.error.as_ref().map(|error| format!("{} {}", error.code, error.title)).unwrap_or_default(),
-            remedy: letter
-                .error
-                .as_ref()
-                .map_or("Its time was over before it was delivered.", |error| errors::lookup(error.code).remedy),
+            remedy: remedy(letter.error.as_ref()),
         }
     };
     let rows = found.iter().map(row).collect();
     page(&DeadLetters { frame: Frame::new(&member, Section::DeadLetters, Mode::Live), rows, next })
+}
+
+fn remedy(error: Option<&DeliveryError>) -> &'static str {
+    error.map_or("Its time was over before it was delivered.", |error| errors::lookup(error.code).remedy)
+}
+
+#[derive(Template)]
+#[template(path = "console/admin/dead_letter.html")]
+struct OneDeadLetter {
+    frame: Frame,
+    id: String,
+    account_id: String,
+    account: String,
+    what: String,
+    status: Status,
+    why: String,
+    remedy: &'static str,
+    steps: Vec<Step>,
+    facts: Vec<(&'static str, String)>,
+}
+
+pub(super) async fn dead_letter(
+    ctx: web::Data<Context>,
+    member: Member,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    member.operates()?;
+    let gone = || Problem::new(ErrorCode::DeadLetterNotFound);
+    let id = DeliveryId::parse(&id).map_err(|_malformed| gone())?;
+    let letter = ctx.app.dead_letter(id).await?.ok_or_else(gone)?;
+    let found = ctx.app.delivery(letter.scope, id).await?.ok_or_else(gone)?;
+    let account = letter.scope.account;
+    let names = names(&ctx).await?;
+    let to = found.line.to.as_ref().map_or_else(|| "a number that cannot be read".to_owned(), ToString::to_string);
+    let kind = if matches!(letter.kind, DeliveryKind::Otp(_)) { "Code" } else { "Message" };
+    let error = letter.error.as_ref();
+    page(&OneDeadLetter {
+        frame: Frame::new(&member, Section::DeadLetters, Mode::Live),
+        id: id.to_string(),
+        account_id: account.to_string(),
+        account: names.get(&account).cloned().unwrap_or_else(|| account.to_string()),
+        what: format!("{kind} to {to}"),
+        status: letter.status.into(),
+        why: error.map_or_else(
+            || "It expired.".to_owned(),
+            |error| format!("{} ({}). {}", error.title, error.code, errors::lookup(error.code).meaning),
+        ),
+        remedy: remedy(error),
+        steps: steps(&found),
+        facts: facts(&found),
+    })
+}
+
+#[derive(Template)]
+#[template(path = "console/admin/canned_replies.html")]
+struct CannedReplies {
+    frame: Frame,
+    rows: Vec<ReplyRow>,
+}
+
+struct ReplyRow {
+    id: String,
+    title: String,
+    body: String,
+    since: Moment,
+}
+
+pub(super) async fn canned_replies(ctx: web::Data<Context>, member: Member) -> Result<HttpResponse, Problem> {
+    member.operates()?;
+    let row = |reply: CannedReply| ReplyRow {
+        id: reply.id.to_string(),
+        title: reply.title,
+        body: reply.body,
+        since: reply.created_at.into(),
+    };
+    let rows = ctx.app.canned_replies().await?.into_iter().map(row).collect();
+    page(&CannedReplies { frame: Frame::new(&member, Section::Queue, Mode::Live), rows })
 }

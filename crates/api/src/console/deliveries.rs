@@ -314,7 +314,7 @@ const fn ending(status: SessionStatus) -> (&'static str, &'static str) {
     }
 }
 
-fn facts(found: &DeliveryDetail) -> Vec<(&'static str, String)> {
+pub(super) fn facts(found: &DeliveryDetail) -> Vec<(&'static str, String)> {
     let record = &found.line.record;
     let mut facts = Vec::new();
     if let DeliveryKind::Otp(session) = record.kind {

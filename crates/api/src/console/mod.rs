@@ -18,6 +18,7 @@ mod sandbox;
 mod settings;
 mod shown;
 mod statistics;
+mod template_editor;
 mod templates;
 mod tickets;
 
@@ -64,8 +65,9 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
             .service(web::resource("/statistics").route(web::get().to(statistics::show)))
             .service(web::resource("/keys").route(web::get().to(keys::list)))
             .service(web::resource("/templates").route(web::get().to(templates::list)))
-            .service(web::resource("/templates/new").route(web::get().to(templates::new)))
+            .service(web::resource("/templates/new").route(web::get().to(template_editor::new)))
             .service(web::resource("/templates/{id}").route(web::get().to(templates::detail)))
+            .service(web::resource("/templates/{id}/edit").route(web::get().to(template_editor::edit)))
             .service(web::resource("/sandbox").route(web::get().to(sandbox::inbox)))
             .service(web::resource("/members").route(web::get().to(members::list)))
             .service(web::resource("/settings").route(web::get().to(settings::show)))
@@ -80,6 +82,8 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
             .service(web::resource("/admin/senders").route(web::get().to(admin::senders)))
             .service(web::resource("/admin/blocks").route(web::get().to(admin::blocks)))
             .service(web::resource("/admin/dead-letters").route(web::get().to(admin::dead_letters)))
+            .service(web::resource("/admin/dead-letters/{id}").route(web::get().to(admin::dead_letter)))
+            .service(web::resource("/admin/canned-replies").route(web::get().to(admin::canned_replies)))
             .service(web::resource("/admin/logs").route(web::get().to(log::of_platform)))
             .default_service(web::to(nowhere)),
     );

@@ -8,6 +8,7 @@ use whatotp_whatsapp::inbox_text;
 use super::frame::{Frame, Section};
 use super::page;
 use super::shown::{Moment, Status};
+use crate::assets;
 use crate::context::Context;
 use crate::http::{Member, Problem};
 
@@ -21,6 +22,8 @@ struct SandboxPage {
     messages: Vec<Message>,
     has_key: bool,
     origin: String,
+    example_css: String,
+    example_js: String,
     /// Of the newest code, for the command that checks it.
     session: String,
     code: String,
@@ -61,6 +64,8 @@ pub(super) async fn inbox(ctx: web::Data<Context>, member: Member) -> Result<Htt
         messages: messages.collect(),
         has_key: keys.iter().any(|key| key.scope.mode == Mode::Test && !key.is_revoked()),
         origin: ctx.console.public_url.clone(),
+        example_css: assets::href("example.css"),
+        example_js: assets::href("example.js"),
         session,
         code,
     })

@@ -84,6 +84,7 @@ fn limits(ctx: &Context) -> Vec<(&'static str, String)> {
     };
     vec![
         ("Requests a minute", format!("{} for a key and address", limits.product_per_minute)),
+        ("Requests of the console's API a minute", format!("{} for a session", limits.console_per_minute)),
         ("Log-ins a minute", format!("{} for an address", limits.auth_per_minute)),
         ("Sessions are kept", days(policy.session_retention)),
         ("Deliveries are kept", days(policy.delivery_retention)),

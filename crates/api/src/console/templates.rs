@@ -1,7 +1,10 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use whatotp_application::TemplateRef;
-use whatotp_domain::{MessageTemplate, Mode, Permission, TemplateButton, TemplateHeader, TemplateId, Translation};
+use whatotp_domain::{
+    MessageTemplate, Permission, SenderQuality, TemplateButton, TemplateCategory, TemplateHeader, TemplateId,
+    TemplateStatus, Translation,
+};
 
 use super::frame::{Frame, Section, scope};
 use super::shown::Status;
@@ -25,6 +28,7 @@ struct Row {
     name: String,
     body: String,
     status: Status,
+    quality: Option<Status>,
     category: &'static str,
     languages: Vec<String>,
     variables: Vec<String>,
@@ -46,6 +50,7 @@ pub(super) async fn list(
         name: template.name().to_owned(),
         body: template.translation(None, default_locale).body.as_str().to_owned(),
         status: template.status().into(),
+        quality: quality(template.quality()),
         category: template.category().as_str(),
         languages: template.locales().map(ToString::to_string).collect(),
         variables: template.placeholders(),
@@ -59,17 +64,6 @@ pub(super) async fn list(
 }
 
 #[derive(Template)]
-#[template(path = "console/template_new.html")]
-struct New {
-    frame: Frame,
-}
-
-pub(super) async fn new(member: Member) -> Result<HttpResponse, Problem> {
-    member.may(Permission::ManageTemplates)?;
-    page(&New { frame: Frame::new(&member, Section::Templates, Mode::Live) })
-}
-
-#[derive(Template)]
 #[template(path = "console/template.html")]
 struct Detail {
     frame: Frame,
@@ -77,6 +71,9 @@ struct Detail {
     name: String,
     status: Status,
     category: &'static str,
+    may_manage: bool,
+    /// Whether its texts are written here, and not by WhatsApp.
+    may_edit: bool,
     texts: Vec<Text>,
     samples: Vec<(&'static str, String)>,
 }
@@ -84,6 +81,9 @@ struct Detail {
 struct Text {
     language: String,
     status: Status,
+    quality: Option<Status>,
+    /// Why it cannot be changed here; empty when it can.
+    closed: &'static str,
     header: String,
     body: String,
     footer: String,
@@ -95,6 +95,8 @@ impl From<&Translation> for Text {
         Self {
             language: translation.locale.to_string(),
             status: translation.status.into(),
+            quality: quality(translation.quality),
+            closed: closed(translation),
             header: match &translation.header {
                 None => String::new(),
                 Some(TemplateHeader::Text(text)) => text.as_str().to_owned(),
@@ -109,12 +111,35 @@ impl From<&Translation> for Text {
     }
 }
 
+fn closed(translation: &Translation) -> &'static str {
+    let is_open =
+        matches!(translation.status, TemplateStatus::Approved | TemplateStatus::Rejected | TemplateStatus::Paused);
+    if !translation.is_written_here() {
+        "It has parts that only WhatsApp Manager can write: change it there."
+    } else if is_open {
+        ""
+    } else {
+        "WhatsApp takes changes of approved, rejected and paused texts only."
+    }
+}
+
 fn label(button: &TemplateButton) -> String {
     match button {
         TemplateButton::Otp(_) => "Copy code".to_owned(),
-        TemplateButton::Url { label } | TemplateButton::UrlWithVariable { label } | TemplateButton::Other { label } => {
-            label.clone()
-        }
+        TemplateButton::Url { label, .. } | TemplateButton::UrlWithVariable { label, .. } => format!("↗ {label}"),
+        TemplateButton::QuickReply { label } => format!("↩ {label}"),
+        TemplateButton::Phone { label, .. } => format!("☎ {label}"),
+        TemplateButton::Other { label } => label.clone(),
+    }
+}
+
+/// In words, too. Nothing is said of what nobody has judged yet.
+const fn quality(quality: SenderQuality) -> Option<Status> {
+    match quality {
+        SenderQuality::Green => Some(Status::good("quality green")),
+        SenderQuality::Yellow => Some(Status::warn("quality yellow")),
+        SenderQuality::Red => Some(Status::bad("quality red")),
+        SenderQuality::Unknown => None,
     }
 }
 
@@ -134,6 +159,8 @@ pub(super) async fn detail(
         name: template.name().to_owned(),
         status: template.status().into(),
         category: template.category().as_str(),
+        may_manage: member.user.role.may(Permission::ManageTemplates),
+        may_edit: template.category() != TemplateCategory::Authentication,
         texts: template.translations().map(Text::from).collect(),
         samples: samples(&template),
     })

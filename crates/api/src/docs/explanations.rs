@@ -184,6 +184,14 @@ impl ErrorCode {
                 "A ticket holds at most 200 comments. The comment was not stored, and the ticket stands as it did. A new ticket \
                  with the same session or message linked goes on from here."
             }
+            Self::TooManyTickets => {
+                "An account has at most 100 tickets that are not closed. This one was not opened. Comments on those that are \
+                 there reach the same people."
+            }
+            Self::TooManyInvitations => {
+                "An account has at most 50 invitations that can still be accepted. Nobody was invited. One that was accepted, \
+                 taken back, or is older than seven days does not count."
+            }
             Self::EmailTaken => {
                 "An e-mail address belongs to one member of one account of the installation. Nothing was changed, and the \
                  link still works."

@@ -37,6 +37,7 @@ const CONTENTS: &[(&str, &[(&str, &str)])] = &[
 #[template(path = "docs/guide.html")]
 struct Guide {
     page: Page,
+    example_css: String,
     example_js: String,
     send: SampleGroup,
     verify: SampleGroup,
@@ -52,7 +53,8 @@ pub(super) fn render() -> askama::Result<String> {
     });
     Guide {
         page: Page::new(Section::Guide, contents.collect()),
-        example_js: assets::href("docs/example.js"),
+        example_css: assets::href("example.css"),
+        example_js: assets::href("example.js"),
         send: samples::SEND,
         verify: samples::VERIFY,
         message: samples::MESSAGE,

@@ -146,6 +146,11 @@ pub fn integer(minimum: u32, maximum: u32) -> impl FnOnce(Value) -> Result<u32, 
     }
 }
 
+/// True or false.
+pub(crate) fn boolean(value: Value) -> Result<bool, Bad> {
+    serde_json::from_value(value).ok().ok_or(("invalid_type", "This must be true or false.".into()))
+}
+
 /// A text that a type of the domain reads.
 pub(crate) fn parsed<T>(
     code: &'static str,

@@ -4,7 +4,7 @@ use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use whatotp_domain::{AccountId, ConsoleSession, Permission, Timestamp, User};
-use whatotp_vault::SessionToken;
+use whatotp_vault::{SessionHash, SessionToken};
 
 use super::origin::is_ours;
 use super::problem::Problem;
@@ -100,6 +100,11 @@ async fn find(request: &HttpRequest) -> Result<Member, Problem> {
     let (user, session) = found.ok_or_else(|| session_required("error=\"invalid_token\""))?;
     let csrf_token = ctx.app.keyring().csrf_token(&token.hash());
     Ok(Member { user, session, token, from_cookie, csrf_token })
+}
+
+/// What tells the session of a request from all others, if it says that it is of one.
+pub(super) fn session_hash(headers: &HeaderMap) -> Option<SessionHash> {
+    presented(headers).ok().map(|(token, _)| token.hash())
 }
 
 const fn changes(method: &Method) -> bool {

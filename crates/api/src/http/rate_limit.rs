@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use whatotp_ports::{RateDecision, RateRule, RateState};
-use whatotp_vault::KeyHash;
+use whatotp_vault::{KeyHash, SessionHash};
 
 use super::client_ip::bucket;
 use super::problem::Problem;
@@ -33,6 +33,14 @@ pub(crate) const AUTH: [&str; 1] = ["auth"];
 /// The limit of requests that log somebody in, or change how they do, of one client address.
 pub(crate) fn auth_rule(ctx: &Context, ip: IpAddr) -> RateRule {
     rule(ctx.app.keyring().limit_bucket("console-auth", &[&bucket(ip)]), ctx.limits.auth_per_minute)
+}
+
+/// What the limit of [`console_rule`] is called.
+pub(crate) const CONSOLE: [&str; 1] = ["console"];
+
+/// The limit of everything else that is done in one session of the console.
+pub(crate) fn console_rule(ctx: &Context, session: &SessionHash) -> RateRule {
+    rule(ctx.app.keyring().limit_bucket("console", &[session.as_bytes()]), ctx.limits.console_per_minute)
 }
 
 /// The limit of refused API keys of one client address.

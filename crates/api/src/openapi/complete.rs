@@ -1,6 +1,7 @@
 use serde_json::{Map, Value, json};
 use whatotp_domain::Metadata;
 
+use super::own_errors::own_errors;
 use crate::errors::ErrorCode;
 use crate::http::Problem;
 
@@ -9,108 +10,6 @@ const NO_CONTROLS: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
 /// The same, not blank, and without the four spaces in a row that Meta refuses.
 const ONE_LINE: &str =
     r"^ {0,3}[^\u0000-\u0020\u007f-\u00a0\u2028\u2029]+( {1,3}[^\u0000-\u0020\u007f-\u00a0\u2028\u2029]+)* {0,3}$";
-
-/// Which errors an operation has of its own, beside those that every one of its kind has.
-fn own_errors(operation: &str) -> &'static [ErrorCode] {
-    use ErrorCode as E;
-    match operation {
-        "otp_send" => &[
-            E::DestinationNotAllowed,
-            E::DestinationBlocked,
-            E::RecipientUnreachable,
-            E::ResendTooSoon,
-            E::DestinationLimited,
-            E::VerifyLimited,
-            E::QuotaExceeded,
-            E::ChannelUnavailable,
-        ],
-        "otp_verify" => &[
-            E::SessionNotFound,
-            E::SessionAlreadyVerified,
-            E::SessionExpired,
-            E::SessionLocked,
-            E::SessionSuperseded,
-            E::SessionCanceled,
-            E::CodeMismatch,
-            E::RecipientUnreachable,
-            E::VerifyLimited,
-        ],
-        "otp_status" | "otp_events" => &[E::SessionNotFound],
-        "otp_resend" => &[
-            E::DestinationNotAllowed,
-            E::DestinationBlocked,
-            E::SessionNotFound,
-            E::SessionAlreadyVerified,
-            E::SessionExpired,
-            E::SessionLocked,
-            E::SessionSuperseded,
-            E::SessionCanceled,
-            E::RecipientUnreachable,
-            E::ResendTooSoon,
-            E::DestinationLimited,
-            E::QuotaExceeded,
-            E::MaxSendsReached,
-            E::ChannelUnavailable,
-        ],
-        "otp_cancel" => &[E::SessionNotFound, E::NotCancelable],
-        "message_send" => &[
-            E::DestinationNotAllowed,
-            E::DestinationBlocked,
-            E::TemplateNotFound,
-            E::TemplateVariablesMismatch,
-            E::QuotaExceeded,
-            E::ChannelUnavailable,
-        ],
-        "message_status" | "delivery_get" => &[E::MessageNotFound],
-        "message_cancel" => &[E::MessageNotFound, E::NotCancelable],
-        "template_get" | "console_template_get" => &[E::TemplateNotFound],
-        "webhook_handshake" => &[E::InvalidRequest, E::InvalidVerifyToken],
-        "webhook" => &[
-            E::InvalidJson,
-            E::InvalidSignature,
-            E::RequestTimeout,
-            E::BodyTooLarge,
-            E::Overloaded,
-            E::StorageUnavailable,
-        ],
-        "auth_register" => &[E::EmailTaken, E::LinkInvalid],
-        "auth_login" | "auth_reauthenticate" => &[E::InvalidCredentials, E::SecondFactorRequired, E::LogInLimited],
-        "auth_password" => &[E::InvalidCredentials, E::LogInLimited],
-        "auth_session_end" => &[E::ConsoleSessionNotFound],
-        "auth_totp_offer"
-        | "auth_totp_confirm"
-        | "auth_totp_remove"
-        | "invitation_create"
-        | "key_create"
-        | "admin_account_create" => &[E::ReauthenticationRequired],
-        "member_change" | "member_remove" => &[E::MemberNotFound, E::LastOwner, E::ReauthenticationRequired],
-        "invitation_resend" | "invitation_withdraw" => &[E::InvitationNotFound, E::ReauthenticationRequired],
-        "key_rotate" | "key_revoke" => &[E::KeyNotFound, E::ReauthenticationRequired],
-        "template_submit" => &[E::SenderNotFound, E::TemplateVariablesMismatch, E::ChannelUnavailable],
-        "admin_account_change" => &[E::AccountNotFound, E::ReauthenticationRequired],
-        "admin_sender_test" => &[E::SenderNotFound, E::ReauthenticationRequired],
-        "admin_block_add" => &[E::AccountNotFound],
-        "admin_block_lift" => &[E::BlockNotFound],
-        "dead_letter_discard" => &[E::DeadLetterNotFound],
-        "dead_letter_replay" => &[
-            E::DeadLetterNotFound,
-            E::NotReplayable,
-            E::DestinationNotAllowed,
-            E::DestinationBlocked,
-            E::DestinationLimited,
-            E::QuotaExceeded,
-            E::RecipientUnreachable,
-            E::ChannelUnavailable,
-        ],
-        "ticket_get" | "ticket_close" | "ticket_reopen" | "admin_ticket_get" | "admin_ticket_change" => {
-            &[E::TicketNotFound]
-        }
-        "ticket_comment" | "admin_ticket_comment" => &[E::TicketNotFound, E::TicketFull],
-        "canned_reply_delete" => &[E::CannedReplyNotFound],
-        "security_txt" => &[E::NotFound],
-        _ => &[],
-    }
-}
 
 const PRODUCT: [ErrorCode; 10] = [
     ErrorCode::InvalidRequest,
@@ -150,12 +49,15 @@ pub(super) fn complete(document: &mut Value) {
             complete_operation(path, method, operation);
         }
     }
-    let components = document.get_mut("components").and_then(Value::as_object_mut);
-    let schemas = components.and_then(|components| components.get_mut("schemas")?.as_object_mut());
-    if let Some(schemas) = schemas {
+    let Some(components) = document.get_mut("components").and_then(Value::as_object_mut) else { return };
+    if let Some(schemas) = components.get_mut("schemas").and_then(Value::as_object_mut) {
         schemas.iter_mut().filter(|(name, _)| name.ends_with("Request")).for_each(|(_, schema)| tighten(schema));
         schemas.insert("Problem".into(), problem_schema());
     }
+    let example =
+        |code: &ErrorCode| (code.as_str().to_owned(), json!({"summary": code.title(), "value": example(*code)}));
+    components.insert("examples".into(), ErrorCode::ALL.iter().map(example).collect());
+    components.insert("headers".into(), headers());
 }
 
 /// Says of a request what no attribute of a field can: that there are no other fields, and what texts may hold.
@@ -201,7 +103,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
         errors.extend(CONSOLE);
         set_session(operation);
     }
-    let limited = product || path.starts_with("/api/v1/auth/");
+    let limited = product || console;
     if limited {
         errors.push(ErrorCode::RateLimited);
     }
@@ -242,7 +144,8 @@ fn add_error(responses: &mut Map<String, Value>, code: ErrorCode) {
     }
     let examples = response.pointer_mut("/content/application~1problem+json/examples").and_then(Value::as_object_mut);
     if let Some(examples) = examples {
-        examples.insert(code.as_str().to_owned(), json!({"summary": code.title(), "value": example(code)}));
+        let code = code.as_str();
+        examples.insert(code.to_owned(), json!({"$ref": format!("#/components/examples/{code}")}));
     }
 }
 
@@ -268,45 +171,46 @@ fn add_headers(response: &mut Value, product: bool, limited: bool, post: bool, s
     let Some(response) = response.as_object_mut() else { return };
     let headers = response.entry("headers").or_insert_with(|| json!({}));
     let Some(headers) = headers.as_object_mut() else { return };
-    let mut add = |name: &str, kind: &str, description: &str, example: Value| {
-        let header = json!({"description": description, "schema": {"type": kind}, "example": example});
-        headers.insert(name.to_owned(), header);
+    let mut add = |name: &str| {
+        headers.insert(name.to_owned(), json!({"$ref": format!("#/components/headers/{name}")}));
     };
-    add("X-Request-Id", "string", "The request's id, also in the logs.", json!("req_01k0z3v8xkf3g9mzq2w6c5t7rb"));
+    add("X-Request-Id");
     // What is refused before the limits are looked at says nothing about them.
     if limited && !(product && status == "401") {
-        add(
-            "RateLimit-Policy",
-            "string",
-            "The limit: requests (q) in so many seconds (w).",
-            json!("\"product\";q=120;w=60"),
-        );
-        add(
-            "RateLimit",
-            "string",
-            "Requests left (r), and seconds until all of it is free again (t).",
-            json!("\"product\";r=119;t=60"),
-        );
+        add("RateLimit-Policy");
+        add("RateLimit");
     }
     if post && product && (status.starts_with('2') || matches!(status, "404" | "409" | "410" | "422")) {
-        add(
-            "Idempotent-Replayed",
-            "string",
-            "`true` when this is the stored answer of an earlier request.",
-            json!("true"),
-        );
+        add("Idempotent-Replayed");
     }
     match status {
-        "401" => {
-            add("WWW-Authenticate", "string", "RFC 6750.", json!("Bearer realm=\"whatotp\", error=\"invalid_token\""));
-        }
-        "405" => add("Allow", "string", "The methods there are.", json!("POST")),
-        "409" if post && product => {
-            add("Retry-After", "integer", "With `idempotency_in_progress`: seconds to wait.", json!(1));
-        }
-        "429" | "503" => add("Retry-After", "integer", "Seconds to wait.", json!(17)),
+        "401" => add("WWW-Authenticate"),
+        "405" => add("Allow"),
+        "409" if post && product => add("Retry-After"),
+        "429" | "503" => add("Retry-After"),
         _ => {}
     }
+}
+
+/// What each header says, once for the whole document.
+fn headers() -> Value {
+    let header = |kind: &str, description: &str, example: Value| json!({"description": description, "schema": {"type": kind}, "example": example});
+    json!({
+        "X-Request-Id": header("string", "The request's id, also in the logs.", "req_01k0z3v8xkf3g9mzq2w6c5t7rb".into()),
+        "RateLimit-Policy":
+            header("string", "The limit: requests (q) in so many seconds (w).", "\"product\";q=120;w=60".into()),
+        "RateLimit": header(
+            "string",
+            "Requests left (r), and seconds until all of it is free again (t).",
+            "\"product\";r=119;t=60".into(),
+        ),
+        "Idempotent-Replayed":
+            header("string", "`true` when this is the stored answer of an earlier request.", "true".into()),
+        "WWW-Authenticate": header("string", "RFC 6750.", "Bearer realm=\"whatotp\", error=\"invalid_token\"".into()),
+        "Allow": header("string", "The methods there are.", "POST".into()),
+        "Retry-After":
+            header("integer", "Seconds to wait. With 409: after `idempotency_in_progress` only.", json!(17)),
+    })
 }
 
 /// Takes a session, unless it says that it takes nothing.

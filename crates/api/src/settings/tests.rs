@@ -10,6 +10,7 @@ fn the_manual_is_complete_and_its_defaults_are_the_documented_ones() {
     let settings = load(&[]).unwrap();
     let limits = &settings.limits;
     assert_eq!((limits.auth_per_minute, limits.product_per_minute, limits.key_per_minute), (20, 120, 600));
+    assert_eq!(limits.console_per_minute, 600);
     let policy = settings.policy();
     assert_eq!(policy.otp, OtpPolicy::default());
     assert_eq!(policy.limits, NumberLimits::default());

@@ -40,6 +40,7 @@ pub(crate) const NO_LIMITS: &[(&str, &str)] = &[
     ("WHATOTP_LIMITS__PRODUCT_PER_MINUTE", "100000"),
     ("WHATOTP_LIMITS__KEY_PER_MINUTE", "100000"),
     ("WHATOTP_LIMITS__AUTH_PER_MINUTE", "100000"),
+    ("WHATOTP_LIMITS__CONSOLE_PER_MINUTE", "100000"),
 ];
 
 /// A server, and everything a test may turn.

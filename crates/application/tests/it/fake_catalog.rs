@@ -85,6 +85,26 @@ impl Catalog for FakeCatalog {
         Ok(Submitted { locale: template.translation.locale.clone(), status: "PENDING".to_owned() })
     }
 
+    async fn edit(
+        &self,
+        sender: &Sender,
+        template: &ProviderTemplate,
+        _examples: &Variables,
+    ) -> Result<Submitted, CatalogError> {
+        let mut templates = self.templates.lock().unwrap();
+        let listed = templates.get_mut(&sender.waba).ok_or_else(unreachable)?;
+        let locale = template.translation.locale.clone();
+        let known = listed.iter_mut().find(|one| one.name == template.name && one.translation.locale == locale);
+        *known.ok_or_else(unreachable)? = template.clone();
+        Ok(Submitted { locale, status: "PENDING".to_owned() })
+    }
+
+    async fn delete(&self, sender: &Sender, name: &str) -> Result<(), CatalogError> {
+        let mut templates = self.templates.lock().unwrap();
+        templates.get_mut(&sender.waba).ok_or_else(unreachable)?.retain(|one| one.name != name);
+        Ok(())
+    }
+
     async fn preview_authentication(
         &self,
         _sender: &Sender,
@@ -96,7 +116,8 @@ impl Catalog for FakeCatalog {
     async fn health(&self, sender: &Sender) -> Result<SenderHealth, CatalogError> {
         let quality = self.qualities.lock().unwrap().get(&sender.id).copied().ok_or_else(unreachable)?;
         let (display_phone_number, verified_name) = ("+1 555-010-0000".to_owned(), "A business".to_owned());
-        Ok(SenderHealth { display_phone_number, verified_name, quality })
+        let (status, messaging_limit, throughput) = (None, None, None);
+        Ok(SenderHealth { display_phone_number, verified_name, quality, status, messaging_limit, throughput })
     }
 }
 

@@ -63,6 +63,8 @@ mod stopped;
 #[cfg(test)]
 mod submitting;
 #[cfg(test)]
+mod suspended;
+#[cfg(test)]
 mod sweep;
 #[cfg(test)]
 mod synchronisation;

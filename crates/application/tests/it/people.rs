@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use whatotp_application::{
-    Application, ChangeMember, FollowLink, LinkFollowed, LogIn, LogInAnswer, LoggedIn, MemberChanged, PasswordChanged,
+    Application, ChangeMember, FollowLink, LinkFollowed, LogIn, LogInAnswer, LoggedIn, MemberChanged, NotInvited,
+    PasswordChanged,
 };
 use whatotp_domain::{Actor, AuditAction, EmailAddress, Password, PasswordError, Role, User};
 use whatotp_ports::{AuditFilter, UserStore as _};
@@ -359,7 +360,10 @@ async fn members_are_changed_by_those_who_may_and_the_last_owner_stays() {
     let make = ChangeMember::Role;
     assert_eq!(change(&admin.user, &owner, ChangeMember::Remove).await, MemberChanged::OwnersOnly);
     assert_eq!(change(&admin.user, &admin.user, make(Role::Owner)).await, MemberChanged::OwnersOnly);
-    assert_eq!(stage.app.invite(&admin.user, &email("x@example.org"), Role::Owner).await.unwrap().map(drop), None);
+    assert_eq!(
+        stage.app.invite(&admin.user, &email("x@example.org"), Role::Owner).await.unwrap().map(drop),
+        Err(NotInvited::OwnersOnly)
+    );
     for last in [make(Role::Viewer), ChangeMember::Disabled(true), ChangeMember::Remove] {
         assert_eq!(change(&owner, &owner, last).await, MemberChanged::LastOwner);
     }

@@ -1,6 +1,6 @@
 //! Who sends what: the senders, and which account uses which.
 
-use whatotp_application::{MessageSent, OtpResent, OtpSent, SendMessage, SendOtp};
+use whatotp_application::{FixedSender, MessageSent, OtpResent, OtpSent, SendMessage, SendOtp};
 use whatotp_domain::{AccountScope, MessageTtl};
 use whatotp_ports::TemplateStore;
 use whatotp_testkit::START;
@@ -30,7 +30,7 @@ async fn without_a_sender_nothing_is_sent_and_nothing_left_behind() {
     stage.app.put_sender(a_new_sender(1)).await.unwrap();
     let sent = stage.send().await;
     stage.pass(30);
-    assert!(stage.app.remove_sender(&sender_id(1)).await.unwrap());
+    assert_eq!(stage.app.remove_sender(&sender_id(1)).await.unwrap(), Ok(()));
     let resent =
         stage.app.resend_otp(stage.scope, sent.session.id, whatotp_domain::Asked::default(), None).await.unwrap();
     assert!(matches!(resent, OtpResent::ChannelUnavailable));
@@ -85,8 +85,8 @@ async fn a_sender_that_is_removed_sends_nothing_more() {
     let stage = Stage::live([accepted_as("a"), accepted_as("b")]).await.with_senders(2).await;
     assert!(stage.app.route(stage.scope.account, sender_ids(&[1, 2])).await.unwrap());
     assert_eq!(stage.send().await.sender, Some(sender_id(1)));
-    assert!(stage.app.remove_sender(&sender_id(1)).await.unwrap());
-    assert!(!stage.app.remove_sender(&sender_id(1)).await.unwrap(), "it is gone already");
+    assert_eq!(stage.app.remove_sender(&sender_id(1)).await.unwrap(), Ok(()));
+    assert_eq!(stage.app.remove_sender(&sender_id(1)).await.unwrap(), Err(FixedSender::Unknown), "it is gone already");
     stage.pass(30);
     assert_eq!(stage.send().await.sender, Some(sender_id(2)));
     assert_eq!(stage.app.list_routes().await.unwrap(), [(stage.scope.account, sender_ids(&[2]))]);
@@ -98,7 +98,7 @@ async fn a_change_by_another_process_is_seen_after_five_seconds() {
     assert_eq!(stage.send().await.sender, Some(sender_id(1)));
     let other = stage.but(|_same| {});
     other.put_sender(a_new_sender(2)).await.unwrap();
-    other.remove_sender(&sender_id(1)).await.unwrap();
+    other.remove_sender(&sender_id(1)).await.unwrap().unwrap();
     stage.pass(5);
     let to_bob = SendOtp { to: crate::stage::number(whatotp_testkit::fixtures::BOB), ..a_send_of(stage.scope) };
     assert_eq!(stage.send_as(to_bob).await.sender, Some(sender_id(2)));

@@ -58,7 +58,7 @@ async fn a_message_that_is_refused_goes_to_no_other_sender() {
 #[tokio::test]
 async fn a_template_whose_business_account_has_no_sender_any_more_is_not_sent() {
     let (stage, theirs) = two_business_accounts(vec![]).await;
-    stage.app.remove_sender(&sender_id(2)).await.unwrap();
+    stage.app.remove_sender(&sender_id(2)).await.unwrap().unwrap();
     let outcome = stage.app.send_message(by_id(&stage, theirs)).await.unwrap();
     assert!(matches!(outcome, MessageSent::ChannelUnavailable), "{outcome:?}");
     assert_eq!(stage.next_due().await, None);
@@ -70,7 +70,7 @@ async fn a_message_that_was_queued_waits_for_a_sender_of_its_business_account() 
     let (stage, theirs) = two_business_accounts(outcomes).await;
     let id = stage.queue(by_id(&stage, theirs)).await;
     stage.deliver().await;
-    stage.app.remove_sender(&sender_id(2)).await.unwrap();
+    stage.app.remove_sender(&sender_id(2)).await.unwrap().unwrap();
     stage.clock.set(stage.next_due().await.unwrap());
     stage.deliver().await;
     assert_eq!(stage.outgoing.last().sender, None, "not from the other business account");

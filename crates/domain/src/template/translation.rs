@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::{TemplateBody, TemplateError, TemplateStatus};
-use crate::Locale;
+use crate::{Locale, SenderQuality};
 
 /// A template in one language. WhatsApp decides on each language by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub struct Translation {
     pub locale: Locale,
     /// Whether it may be sent.
     pub status: TemplateStatus,
+    /// What WhatsApp thinks of it, from the reports and blocks of its recipients.
+    pub quality: SenderQuality,
     /// What stands above the text.
     pub header: Option<TemplateHeader>,
     /// The text.
@@ -44,13 +46,29 @@ pub enum TemplateButton {
     Url {
         /// What it says.
         label: String,
+        /// Where it leads. Empty when an older release read the template and it was not synchronised since.
+        url: String,
     },
     /// Opens a web page whose address ends in a value that every message brings.
     UrlWithVariable {
         /// What it says.
         label: String,
+        /// Where it leads, up to where the value stands. Empty when an older release read the template.
+        url: String,
     },
-    /// Does something that needs no value.
+    /// Answers for the recipient.
+    QuickReply {
+        /// What it says, and what the recipient is taken to have said.
+        label: String,
+    },
+    /// Rings the business.
+    Phone {
+        /// What it says.
+        label: String,
+        /// The business's own number, as it was handed in.
+        number: String,
+    },
+    /// Does something else that needs no value.
     Other {
         /// What it says.
         label: String,
@@ -90,8 +108,9 @@ impl Translation {
     /// An approved text without header, footer and buttons.
     #[must_use]
     pub fn of_body(locale: Locale, body: TemplateBody) -> Self {
-        let (status, buttons) = (TemplateStatus::Approved, Vec::new());
-        Self { locale, status, header: None, body, footer: None, buttons, code_expires_after: None }
+        let (status, quality) = (TemplateStatus::Approved, SenderQuality::Unknown);
+        let (header, footer, buttons, code_expires_after) = (None, None, Vec::new(), None);
+        Self { locale, status, quality, header, body, footer, buttons, code_expires_after }
     }
 
     /// Whether it may be sent.

@@ -16,11 +16,11 @@ fn text(code: &str, text: &str) -> Translation {
 }
 
 fn url(label: &str) -> TemplateButton {
-    TemplateButton::Url { label: label.to_owned() }
+    TemplateButton::Url { label: label.to_owned(), url: "https://example.com/".to_owned() }
 }
 
 fn url_with_variable(label: &str) -> TemplateButton {
-    TemplateButton::UrlWithVariable { label: label.to_owned() }
+    TemplateButton::UrlWithVariable { label: label.to_owned(), url: "https://example.com/".to_owned() }
 }
 
 /// Header, two numbers in the body, and a button after one that needs nothing.
@@ -45,6 +45,7 @@ fn a_text_alone_is_approved_and_has_nothing_else() {
     let expected = Translation {
         locale: locale("en"),
         status: TemplateStatus::Approved,
+        quality: whatotp_domain::SenderQuality::Unknown,
         header: None,
         body: body("Hi {{name}}"),
         footer: None,

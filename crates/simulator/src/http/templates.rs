@@ -17,6 +17,8 @@ use crate::webhook;
 
 const PAGE: usize = 25;
 const PAGE_MAX: usize = 1_000;
+/// How often an approved template may be changed, in so many seconds.
+const EDITS: [(usize, u64); 2] = [(1, 86_400), (10, 30 * 86_400)];
 /// There is a template of that name in that language.
 const DUPLICATE: u32 = 2_388_024;
 /// There is no template of that name.
@@ -86,6 +88,73 @@ pub(super) async fn upsert(
         Ok(json!({ "data": data }))
     });
     answer::graph(&handle, Some(&waba_id), &outcome)
+}
+
+/// `POST /{version}/{template_id}`: other parts, all of them.
+pub(super) async fn edit(
+    handle: web::Data<Handle>,
+    request: HttpRequest,
+    path: Version,
+    body: web::Bytes,
+) -> HttpResponse {
+    let (version, id) = path.into_inner();
+    let waba_id = handle.shared.read(|state| {
+        let known = state.templates.iter().find(|template| template.id.to_string() == id);
+        known.map(|template| template.waba_id.clone())
+    });
+    let outcome = match &waba_id {
+        None => handle
+            .shared
+            .read(|state| caller::account(state, &request, &id))
+            .and(Err(GraphError::invalid("Unsupported post request"))),
+        Some(waba_id) => {
+            let known = handle.shared.read(|state| caller::account(state, &request, waba_id));
+            known.and_then(|_| edit_from(&handle, &id, major(&version), &body))
+        }
+    };
+    answer::graph(&handle, waba_id.as_deref(), &outcome)
+}
+
+fn edit_from(handle: &Handle, id: &str, major_version: u32, body: &[u8]) -> Result<Value, GraphError> {
+    let mut body = parse(body)?;
+    let now = crate::clock::unix_seconds();
+    let (waba_id, event) = handle.shared.change(|state| {
+        let known = state.templates.iter_mut().find(|template| template.id.to_string() == id);
+        let template = known.ok_or_else(|| GraphError::missing("id"))?;
+        if !matches!(template.status, TemplateStatus::Approved | TemplateStatus::Rejected | TemplateStatus::Paused) {
+            return Err(GraphError::invalid("Only an approved, rejected or paused template can be edited"));
+        }
+        let many = |(most, seconds): &(usize, u64)| {
+            template.edits.iter().filter(|at| now.saturating_sub(**at) < *seconds).count() >= *most
+        };
+        if template.status == TemplateStatus::Approved && EDITS.iter().any(many) {
+            return Err(GraphError::invalid(
+                "An approved template can be edited once in 24 hours and 10 times in 30 days",
+            ));
+        }
+        // Name and language stay, and so does the category of what is approved.
+        if let Some(object) = body.as_object_mut() {
+            object.insert("name".to_owned(), json!(template.name));
+            object.insert("language".to_owned(), json!(template.language));
+            object.entry("category").or_insert(json!(template.category));
+        }
+        let draft = read_draft(&body, major_version)?;
+        if template.status == TemplateStatus::Approved {
+            template.edits.push(now);
+        }
+        template.status = reviewed(handle.shared.review);
+        (template.format, template.content, template.category) = (draft.format, draft.content, draft.category);
+        Ok((template.waba_id.clone(), webhook::template_status(template, template.status.event(), None)))
+    })?;
+    webhook::send(&handle.shared, waba_id, event);
+    Ok(json!({ "success": true }))
+}
+
+const fn reviewed(review: TemplateReview) -> TemplateStatus {
+    match review {
+        TemplateReview::Immediate => TemplateStatus::Approved,
+        TemplateReview::Pending => TemplateStatus::Pending,
+    }
 }
 
 /// `DELETE /{version}/{waba_id}/message_templates?name=`, in every language, or with `hsm_id` in that of one.
@@ -194,10 +263,8 @@ fn insert(state: &mut State, review: TemplateReview, waba_id: &str, draft: Draft
         name: draft.name,
         language: draft.language,
         category: draft.category,
-        status: match review {
-            TemplateReview::Immediate => TemplateStatus::Approved,
-            TemplateReview::Pending => TemplateStatus::Pending,
-        },
+        status: reviewed(review),
+        edits: Vec::new(),
         quality: Quality::Unknown,
         rejected_reason: "NONE".to_owned(),
         format: draft.format,

@@ -56,6 +56,7 @@ fn utility(name: &str, language: &str, content: Content) -> Template {
         status: TemplateStatus::Approved,
         quality: Quality::Green,
         rejected_reason: "NONE".to_owned(),
+        edits: Vec::new(),
         format: ParameterFormat::Positional,
         ttl_seconds: None,
         content,

@@ -288,6 +288,33 @@ async fn previews_show_whatsapps_own_words() {
 }
 
 #[tokio::test]
+async fn an_approved_template_is_changed_once_a_day_and_keeps_its_name() {
+    let stage = Stage::new().await;
+    let read = async |name: &str| stage.get(&stage.waba(&format!("message_templates?name={name}"))).await.body;
+    let edit = async |known: &Value, body: &Value| {
+        let id = known["data"][0]["id"].as_str().unwrap();
+        stage.post(&format!("/v23.0/{id}"), body).await
+    };
+    let body =
+        json!({ "category": "UTILITY", "components": [{ "type": "BODY", "text": "We received {{1}}. Thank you." }] });
+    let before = read("payment_received").await;
+    assert_eq!(edit(&before, &body).await.body, json!({ "success": true }));
+    let after = read("payment_received").await;
+    assert_eq!(after["data"][0]["components"][0]["text"], "We received {{1}}. Thank you.");
+    assert_eq!(after["data"][0]["id"], before["data"][0]["id"]);
+    let refused = edit(&before, &body).await;
+    assert_eq!((refused.status, &refused.body["error"]["code"]), (400, &json!(100)), "{}", refused.body);
+    // What was rejected may be tried again at once, and what is malformed is not taken.
+    let rejected = read("spring_sale").await;
+    let braces = json!({ "category": "MARKETING", "components": [{ "type": "BODY", "text": "{{1" }] });
+    assert_eq!(edit(&rejected, &braces).await.status, 400);
+    assert_eq!(edit(&rejected, &body).await.status, 200);
+    stage.handle.set_template_status("shipping_update", "en_US", TemplateStatus::Disabled, None).unwrap();
+    assert_eq!(edit(&read("shipping_update").await, &body).await.status, 400);
+    assert_eq!(stage.post("/v23.0/1", &body).await.status, 400);
+}
+
+#[tokio::test]
 async fn a_template_is_deleted_in_all_languages_or_in_one() {
     let stage = Stage::new().await;
     let count = async |name: &str| {

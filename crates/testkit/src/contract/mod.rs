@@ -226,6 +226,7 @@ macro_rules! store_contract {
             a_template_is_found_by_id_and_by_name_in_its_scope_only
             templates_of_every_sort_come_back_as_they_were
             a_name_is_given_once_in_a_scope_and_business_account
+            a_template_is_deleted_once_and_in_its_scope_only
             a_template_that_is_put_takes_the_place_of_its_name_and_keeps_the_id
             templates_are_listed_newest_first_page_by_page
             a_report_that_names_its_delivery_is_merged

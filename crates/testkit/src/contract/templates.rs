@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use whatotp_domain::{
-    Locale, MessageTemplate, OtpButton, TemplateBody, TemplateButton, TemplateCategory, TemplateHeader, TemplateId,
-    TemplateStatus, Translation, WabaId,
+    Locale, MessageTemplate, OtpButton, SenderQuality, TemplateBody, TemplateButton, TemplateCategory, TemplateHeader,
+    TemplateId, TemplateStatus, Translation, WabaId,
 };
 
 use super::Scene;
@@ -41,9 +41,10 @@ pub async fn templates_of_every_sort_come_back_as_they_were(scene: Scene) {
         let locales = ["zh-Hant-TW", "en", "de"].map(|locale| Locale::parse(locale).expect("a locale"));
         let translations = (n..).zip(locales).map(|(place, locale)| Translation {
             status: statuses[place % 6],
+            quality: SenderQuality::ALL[place % 4],
             header: headers()[n % 6].clone(),
             footer: (place % 2 == 0).then(|| "Reply \"STOP\" — or not".to_owned()),
-            buttons: buttons()[..n % 5].to_vec(),
+            buttons: buttons()[n % 4..][..n % 6].to_vec(),
             code_expires_after: (place % 3 == 0).then(|| Duration::from_secs(600)),
             ..Translation::of_body(locale, body.clone())
         });
@@ -67,9 +68,11 @@ fn headers() -> [Option<TemplateHeader>; 6] {
 
 fn buttons() -> Vec<TemplateButton> {
     let mut buttons = vec![
-        TemplateButton::Url { label: "Look \"here\"".to_owned() },
-        TemplateButton::UrlWithVariable { label: "Track".to_owned() },
-        TemplateButton::Other { label: "Ring us".to_owned() },
+        TemplateButton::Url { label: "Look \"here\"".to_owned(), url: "https://example.com/?a=\"b\"".to_owned() },
+        TemplateButton::UrlWithVariable { label: "Track".to_owned(), url: "https://example.com/".to_owned() },
+        TemplateButton::QuickReply { label: "Yes".to_owned() },
+        TemplateButton::Phone { label: "Ring us".to_owned(), number: "+1 555-010-0000".to_owned() },
+        TemplateButton::Other { label: "Something".to_owned() },
     ];
     buttons.extend([OtpButton::CopyCode, OtpButton::OneTap, OtpButton::ZeroTap].map(TemplateButton::Otp));
     buttons.rotate_right(2);
@@ -137,6 +140,23 @@ pub async fn a_template_that_is_put_takes_the_place_of_its_name_and_keeps_the_id
     for (scope, template) in bystanders {
         assert_eq!(scene.store.find_template(scope, template.id()).await.unwrap(), Some(template));
     }
+}
+
+pub async fn a_template_is_deleted_once_and_in_its_scope_only(scene: Scene) {
+    let (gone, stays) = (a_template("order_update", START), a_template("order", at(1)));
+    for template in [&gone, &stays] {
+        assert!(scene.store.insert_template(home(), template.clone()).await.unwrap());
+    }
+    for stranger in [other_account(), other_mode()] {
+        assert!(!scene.store.delete_template(stranger, gone.id()).await.unwrap());
+    }
+    assert_eq!(scene.store.find_template(home(), gone.id()).await.unwrap(), Some(gone.clone()));
+    assert!(scene.store.delete_template(home(), gone.id()).await.unwrap());
+    assert!(!scene.store.delete_template(home(), gone.id()).await.unwrap());
+    assert_eq!(scene.store.find_template(home(), gone.id()).await.unwrap(), None);
+    assert_eq!(scene.store.list_templates(home(), None, 10).await.unwrap(), [stays]);
+    let again = a_template("order_update", at(2));
+    assert!(scene.store.insert_template(home(), again).await.unwrap(), "the name is free again");
 }
 
 pub async fn templates_are_listed_newest_first_page_by_page(scene: Scene) {

@@ -7,6 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use whatotp_domain::AuditAction;
+
 /// What each crate may depend on among our own. `whatotp`, the wiring list, may depend on everything.
 const ARROWS: [(&str, &[&str]); 10] = [
     ("whatotp-domain", &[]),
@@ -120,6 +122,24 @@ fn no_left_overs_in_the_code() {
         }
     }
     assert_none("left-overs", &wrong);
+}
+
+#[test]
+fn every_action_of_the_audit_log_is_written_down_somewhere() {
+    let files = ["crates/api/src", "crates/application/src"].map(|directory| files_below(&root().join(directory)));
+    let code: Vec<String> = files
+        .iter()
+        .flatten()
+        .filter(|file| file.extension().is_some_and(|extension| extension == "rs"))
+        .map(|file| read(file))
+        .collect();
+    let is_written = |action: &AuditAction| {
+        let name = format!("AuditAction::{action:?}");
+        let whole = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric());
+        code.iter().any(|text| text.match_indices(&name).any(|(at, _)| whole(&text[at + name.len()..])))
+    };
+    let dead = AuditAction::ALL.iter().filter(|action| !is_written(action));
+    assert_none("actions that nobody can do", &dead.map(ToString::to_string).collect::<Vec<_>>());
 }
 
 #[test]

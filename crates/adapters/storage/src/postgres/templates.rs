@@ -83,6 +83,17 @@ impl TemplateStore for PostgresStore {
         .await
     }
 
+    async fn delete_template(&self, scope: AccountScope, id: TemplateId) -> StoreResult<bool> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                let ScopeColumns { account, mode } = scope.into();
+                let mine = dsl::templates.filter(dsl::account_id.eq(account)).filter(dsl::mode.eq(mode));
+                Ok(diesel::delete(mine.filter(dsl::id.eq(id.to_string()))).execute(connection).await? > 0)
+            })
+        })
+        .await
+    }
+
     async fn list_templates(
         &self,
         scope: AccountScope,

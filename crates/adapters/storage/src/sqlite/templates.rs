@@ -67,6 +67,15 @@ impl TemplateStore for SqliteStore {
         .await
     }
 
+    async fn delete_template(&self, scope: AccountScope, id: TemplateId) -> StoreResult<bool> {
+        self.write(move |connection| {
+            let ScopeColumns { account, mode } = scope.into();
+            let mine = dsl::templates.filter(dsl::account_id.eq(account)).filter(dsl::mode.eq(mode));
+            Ok(diesel::delete(mine.filter(dsl::id.eq(id.to_string()))).execute(connection)? > 0)
+        })
+        .await
+    }
+
     async fn list_templates(
         &self,
         scope: AccountScope,

@@ -24,9 +24,18 @@ const LARGEST_LIST: usize = 4 * 1024 * 1024;
 /// Ten thousand templates; WhatsApp allows 6,000 in a business account.
 const MOST_PAGES: usize = 100;
 /// What a template is asked for.
-const FIELDS: &str = "id,name,language,status,category,components,parameter_format";
+const FIELDS: &str = "id,name,language,status,category,components,parameter_format,quality_score";
+/// What Meta tells of a number when it is asked.
+const HEALTH_FIELDS: &str =
+    "display_phone_number,verified_name,quality_rating,status,throughput,whatsapp_business_manager_messaging_limit";
 /// How Meta's own path to the templates ends. Beside it are the calls for many languages at once.
 const TEMPLATES: &str = "/message_templates";
+/// How the rest of it ends that a template's own id stands in the place of.
+const WABA: &str = "/{waba_id}";
+/// There is no template of that name.
+const MISSING: u64 = 2_593_002;
+/// What to do where a provider has only a part of Meta's calls.
+const NO_CHANGES: &str = "This sender's provider does not let templates be changed from here. Use its own console.";
 /// How Meta's own path for messages ends. Above it is the sender itself.
 const MESSAGES: &str = "/{phone_number_id}/messages";
 
@@ -61,6 +70,19 @@ struct Created {
     language: Option<String>,
 }
 
+/// A template, by what Meta calls it.
+#[derive(Deserialize)]
+struct Known {
+    id: Value,
+    name: String,
+    language: String,
+}
+
+#[derive(Deserialize)]
+struct Edited {
+    success: bool,
+}
+
 #[derive(Deserialize)]
 struct Preview {
     language: String,
@@ -76,6 +98,14 @@ struct Health {
     verified_name: String,
     #[serde(default)]
     quality_rating: Value,
+    status: Option<String>,
+    whatsapp_business_manager_messaging_limit: Option<String>,
+    throughput: Option<Throughput>,
+}
+
+#[derive(Deserialize)]
+struct Throughput {
+    level: Option<String>,
 }
 
 #[async_trait]
@@ -120,6 +150,39 @@ impl Catalog for CloudApi {
         Ok(Submitted { locale: template.translation.locale.clone(), status: created.status })
     }
 
+    async fn edit(
+        &self,
+        sender: &Sender,
+        template: &ProviderTemplate,
+        examples: &Variables,
+    ) -> Result<Submitted, CatalogError> {
+        let above = beside_templates(&sender.endpoint, "").and_then(|path| {
+            let path = path.trim_end_matches('/');
+            path.strip_suffix(WABA).map(str::to_owned)
+        });
+        let Some(above) = above else { return Err(CatalogError::Unreachable(NO_CHANGES.to_owned())) };
+        let body = write::edit(template, examples).map_err(CatalogError::Unreachable)?;
+        let id = self.id_of(sender, template).await?;
+        let address = Address::of(sender, &format!("{above}/{id}")).map_err(unreachable)?;
+        let edited: Edited = self.create(sender, address, &body).await?;
+        let locale = template.translation.locale.clone();
+        // Meta says no more; it looks at what was changed as at something new.
+        if edited.success { Ok(Submitted { locale, status: "PENDING".to_owned() }) } else { Err(not_understood()) }
+    }
+
+    async fn delete(&self, sender: &Sender, name: &str) -> Result<(), CatalogError> {
+        if beside_templates(&sender.endpoint, "").is_none() {
+            return Err(CatalogError::Unreachable(NO_CHANGES.to_owned()));
+        }
+        let address = Address::templates(sender).map_err(unreachable)?.with("name", name);
+        let answer = self.http.delete(sender, address, LARGEST_LIST).await;
+        if answer.as_ref().is_ok_and(is_missing) {
+            return Ok(());
+        }
+        let deleted: Edited = understood(sender, answer)?;
+        if deleted.success { Ok(()) } else { Err(not_understood()) }
+    }
+
     async fn preview_authentication(
         &self,
         sender: &Sender,
@@ -153,7 +216,7 @@ impl Catalog for CloudApi {
         };
         let address = Address::of(sender, &format!("{above}/{{phone_number_id}}"))
             .map_err(unreachable)?
-            .with("fields", "display_phone_number,verified_name,quality_rating");
+            .with("fields", HEALTH_FIELDS);
         let health: Health = self.read(sender, address).await?;
         // Meta says "NA" and the like of numbers that have sent too little.
         let quality = health.quality_rating.as_str().and_then(SenderQuality::parse);
@@ -161,6 +224,9 @@ impl Catalog for CloudApi {
             display_phone_number: health.display_phone_number,
             verified_name: health.verified_name,
             quality: quality.unwrap_or(SenderQuality::Unknown),
+            status: health.status,
+            messaging_limit: health.whatsapp_business_manager_messaging_limit,
+            throughput: health.throughput.and_then(|throughput| throughput.level),
         })
     }
 }
@@ -183,6 +249,25 @@ impl CloudApi {
             }
         }
         Err(CatalogError::Unreachable("WhatsApp's list of templates does not end. Try again later.".to_owned()))
+    }
+
+    /// Meta's own id of one language of a template, which its list tells.
+    async fn id_of(&self, sender: &Sender, template: &ProviderTemplate) -> Result<String, CatalogError> {
+        let address = Address::templates(sender).map_err(unreachable)?;
+        let language = language_code(template.translation.locale.as_str());
+        let address = address.with("name", &template.name).with("language", &language);
+        let page: Page<Known> =
+            self.read(sender, address.with("fields", "id,name,language").with("limit", "100")).await?;
+        let is_it = |known: &Known| {
+            known.name == template.name && Locale::parse(&known.language).as_ref() == Some(&template.translation.locale)
+        };
+        let known = page.data.into_iter().find(is_it);
+        let id = known
+            .and_then(|known| known.id.as_str().map(str::to_owned).or_else(|| Some(known.id.as_u64()?.to_string())));
+        // It becomes part of a path.
+        let id = id.filter(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()));
+        let gone = "WhatsApp does not have this template any more. Synchronise, then look at the list again.";
+        id.ok_or_else(|| CatalogError::Unreachable(gone.to_owned()))
     }
 
     async fn read<T: DeserializeOwned>(&self, sender: &Sender, address: Address) -> Result<T, CatalogError> {
@@ -209,6 +294,12 @@ fn submitted(draft: &AuthenticationDraft, index: usize, created: &Created) -> Re
     let named = created.language.as_deref().and_then(Locale::parse);
     let locale = named.or_else(|| draft.locales.get(index).cloned()).ok_or_else(not_understood)?;
     Ok(Submitted { locale, status: created.status.clone() })
+}
+
+/// Whether Meta says that there is no such template.
+fn is_missing(answer: &Answer) -> bool {
+    let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+    !answer.is_success() && body.pointer("/error/error_subcode").and_then(Value::as_u64) == Some(MISSING)
 }
 
 fn understood<T: DeserializeOwned>(sender: &Sender, answer: Result<Answer, Unanswered>) -> Result<T, CatalogError> {

@@ -133,6 +133,10 @@ impl Http {
         self.ask(self.client.request(Method::POST, address.0).json(body), sender, limit).await
     }
 
+    pub(super) async fn delete(&self, sender: &Sender, address: Address, limit: usize) -> Result<Answer, Unanswered> {
+        self.ask(self.client.request(Method::DELETE, address.0), sender, limit).await
+    }
+
     async fn ask(&self, request: reqwest::RequestBuilder, sender: &Sender, limit: usize) -> Result<Answer, Unanswered> {
         let mut response = request.headers(credentials(sender)?).send().await.map_err(unanswered)?;
         let status = response.status().as_u16();

@@ -125,7 +125,10 @@ fn filled(
             }
             // An authentication template's button brings the code, which is the only value its body has.
             TemplateButton::Otp(_) => components.push(url_button(index, text(&value("1")?))),
-            TemplateButton::Url { .. } | TemplateButton::Other { .. } => {}
+            TemplateButton::Url { .. }
+            | TemplateButton::QuickReply { .. }
+            | TemplateButton::Phone { .. }
+            | TemplateButton::Other { .. } => {}
         }
     }
     let locale = language(translation.locale.as_str());

@@ -58,7 +58,7 @@ async fn every_page_is_read() {
     let (names, asked) = listed(&[(200, &first), (200, &second), (200, &third)]).await;
     assert_eq!(names.unwrap(), ["a", "b", "c"]);
     let path = "GET /v25.0/102290129340398/message_templates?fields=id%2Cname%2Clanguage%2Cstatus%2Ccategory%2C\
-                components%2Cparameter_format&limit=100";
+                components%2Cparameter_format%2Cquality_score&limit=100";
     assert_eq!(asked, [path.to_owned(), format!("{path}&after=c1"), format!("{path}&after=c2")]);
 }
 
@@ -139,7 +139,7 @@ async fn another_template_is_handed_in() {
         category: TemplateCategory::Marketing,
         translation: Translation {
             status: TemplateStatus::Draft,
-            buttons: vec![TemplateButton::Other { label: "Stop".to_owned() }],
+            buttons: vec![TemplateButton::QuickReply { label: "Stop".to_owned() }],
             ..Translation::of_body(locale("pt-BR"), body("Oi {{1}}"))
         },
     };
@@ -153,6 +153,55 @@ async fn another_template_is_handed_in() {
         let errors: Vec<String> = schema.iter_errors(&request.json()).map(|error| error.to_string()).collect();
         assert!(errors.is_empty(), "{errors:#?}");
     }
+}
+
+fn a_reminder() -> ProviderTemplate {
+    let translation = Translation::of_body(locale("pt-BR"), body("Oi {{1}}, tudo bem?"));
+    ProviderTemplate { name: "reminder".to_owned(), category: TemplateCategory::Utility, translation }
+}
+
+#[tokio::test]
+async fn one_language_is_changed_under_the_id_that_meta_gave_it() {
+    let known = r#"{"data":[{"id":"7","name":"reminder_2","language":"pt_BR"},{"id":"8","name":"reminder","language":"en"},
+                    {"id":"594425479261596","name":"reminder","language":"pt_BR"}]}"#;
+    let examples = Variables::new([("1", "Ada")]).unwrap();
+    let mut server = Server::answering(&[(200, known), (200, r#"{"success":true}"#)]).await;
+    let edited = cloud_api().edit(&sender(&server.url), &a_reminder(), &examples).await.unwrap();
+    assert_eq!(edited, Submitted { locale: locale("pt-BR"), status: "PENDING".to_owned() });
+    assert_eq!(
+        server.request().unwrap().line(),
+        "GET /v25.0/102290129340398/message_templates?name=reminder&language=pt_BR&fields=id%2Cname%2Clanguage&limit=100"
+    );
+    let request = server.request().unwrap();
+    assert_eq!(request.line(), "POST /v25.0/594425479261596");
+    assert_eq!(
+        request.json(),
+        json!({"category": "UTILITY", "components": [
+            {"type": "BODY", "text": "Oi {{1}}, tudo bem?", "example": {"body_text": [["Ada"]]}},
+        ]})
+    );
+    for known in [r#"{"data":[]}"#, r#"{"data":[{"id":"../8","name":"reminder","language":"pt_BR"}]}"#] {
+        let server = Server::answering(&[(200, known)]).await;
+        let gone = cloud_api().edit(&sender(&server.url), &a_reminder(), &examples).await.unwrap_err();
+        assert!(gone.to_string().starts_with("WhatsApp does not have this template"), "{gone}");
+    }
+    let none = cloud_api().edit(&reseller("http://x"), &a_reminder(), &examples).await;
+    assert!(matches!(none, Err(CatalogError::Unreachable(_))));
+}
+
+#[tokio::test]
+async fn a_template_is_deleted_by_its_name() {
+    let missing = r#"{"error":{"code":100,"error_subcode":2593002,"message":"Invalid parameter"}}"#;
+    for (status, answer) in [(200, r#"{"success":true}"#), (404, missing)] {
+        let mut server = Server::answering(&[(status, answer)]).await;
+        cloud_api().delete(&sender(&server.url), "reminder").await.unwrap();
+        assert_eq!(server.request().unwrap().line(), "DELETE /v25.0/102290129340398/message_templates?name=reminder");
+    }
+    let refused = r#"{"error":{"code":200,"message":"Permissions error"}}"#;
+    let server = Server::answering(&[(403, refused)]).await;
+    let error = cloud_api().delete(&sender(&server.url), "reminder").await.unwrap_err();
+    assert!(matches!(error, CatalogError::Refused(ref why) if why.code == 200), "{error:?}");
+    assert!(matches!(cloud_api().delete(&reseller("http://x"), "t").await, Err(CatalogError::Unreachable(_))));
 }
 
 #[tokio::test]
@@ -193,7 +242,8 @@ async fn a_sender_tells_how_it_does() {
         assert_eq!((health.display_phone_number.as_str(), health.verified_name.as_str()), ("+1 555-078-3881", "Shop"));
         assert_eq!(
             server.request().unwrap().line(),
-            "GET /v25.0/106540352242922?fields=display_phone_number%2Cverified_name%2Cquality_rating"
+            "GET /v25.0/106540352242922?fields=display_phone_number%2Cverified_name%2Cquality_rating%2C\
+             status%2Cthroughput%2Cwhatsapp_business_manager_messaging_limit"
         );
     }
     assert!(matches!(cloud_api().health(&reseller("http://x")).await, Err(CatalogError::Unreachable(_))));

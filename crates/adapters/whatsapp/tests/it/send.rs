@@ -48,7 +48,7 @@ async fn a_template_brings_a_value_for_each_placeholder() {
     let text = |text: &str| Some(TemplateHeader::Text(body(text)));
     let buttons = || {
         let label = || "x".to_owned();
-        vec![TemplateButton::Other { label: label() }, TemplateButton::UrlWithVariable { label: label() }]
+        vec![TemplateButton::Other { label: label() }, TemplateButton::UrlWithVariable { label: label(), url: label() }]
     };
     let parts = |header, body, buttons, variables| async move {
         sent(move |url| message(url, templated(header, body, buttons, variables))).await["template"].clone()

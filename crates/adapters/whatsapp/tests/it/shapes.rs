@@ -10,7 +10,7 @@ use crate::shared;
 
 fn contents() -> Vec<Content> {
     let text = |text: &str| Some(TemplateHeader::Text(body(text)));
-    let link = || TemplateButton::UrlWithVariable { label: "Track".to_owned() };
+    let link = || TemplateButton::link("Track", "https://example.com/{{1}}").unwrap();
     vec![
         code(),
         templated(None, "Hello.", Vec::new(), &[]),

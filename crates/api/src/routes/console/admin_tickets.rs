@@ -9,7 +9,7 @@ use whatotp_ports::TicketFilter;
 use super::ticket_bodies::{AdminTicketDetail, AdminTicketObject, not_found, paragraphs, priority, status};
 use crate::context::Context;
 use crate::errors::ErrorCode;
-use crate::http::fields::{Bad, parsed};
+use crate::http::fields::{Bad, boolean, parsed};
 use crate::http::{Body, Fields, Id, Invalid, Member, Problem, json};
 use crate::routes::paging::Paging;
 
@@ -135,10 +135,7 @@ pub(crate) async fn add_comment(
 ) -> Result<HttpResponse, Problem> {
     member.operates()?;
     let mut fields = Fields::of_json(&body.0)?;
-    let internal = fields.optional("internal", |value| match value {
-        Value::Bool(internal) => Ok(internal),
-        _ => Err(("invalid_type", "This must be true or false.".into())),
-    });
+    let internal = fields.optional("internal", boolean);
     let text = fields.required("body", paragraphs);
     let text = fields.finish(text)?;
     let answer = if internal.unwrap_or(false) { TicketStep::Note(text) } else { TicketStep::Answer(text) };

@@ -1,6 +1,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
+use whatotp_application::NotInvited;
 use whatotp_domain::{Invitation, LinkId, LinkKind, Permission};
 use whatotp_vault::LinkToken;
 
@@ -51,7 +52,7 @@ impl InvitationBody {
         }
     }
 
-    fn with_link(ctx: &Context, (invitation, token): &(Invitation, LinkToken)) -> Self {
+    pub(super) fn with_link(ctx: &Context, (invitation, token): &(Invitation, LinkToken)) -> Self {
         Self::new(invitation, Some(ctx.console.link(LinkKind::Invitation, token)))
     }
 }
@@ -116,8 +117,15 @@ pub(crate) async fn invite(ctx: web::Data<Context>, member: Member, body: Body) 
     let (email, role) = (fields.required("email", email), fields.required("role", role));
     let (email, role) = fields.finish(email.zip(role))?;
     member.is_fresh(ctx.app.ports().clock.now())?;
-    let made = ctx.app.invite(&member.user, &email, role).await?.ok_or_else(owners_only)?;
+    let made = ctx.app.invite(&member.user, &email, role).await?.map_err(not_invited)?;
     json(HttpResponse::Created(), &InvitationBody::with_link(&ctx, &made))
+}
+
+pub(super) fn not_invited(why: NotInvited) -> Problem {
+    match why {
+        NotInvited::OwnersOnly => owners_only(),
+        NotInvited::TooMany => Problem::new(ErrorCode::TooManyInvitations),
+    }
 }
 
 /// Make a new link for an invitation

@@ -3,12 +3,12 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use whatotp_application::{ChangeMember, MemberChanged};
-use whatotp_domain::{Permission, Role, User, UserId};
+use whatotp_domain::{AccountId, Permission, Role, User, UserId};
 
 use super::auth_bodies::UserBody;
 use crate::context::Context;
 use crate::errors::ErrorCode;
-use crate::http::fields::{Bad, parsed};
+use crate::http::fields::{Bad, boolean, parsed};
 use crate::http::{Body, Fields, Id, Member, Problem, json};
 use crate::routes::paging::Paging;
 
@@ -38,6 +38,15 @@ pub(crate) async fn list(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let account = member.may(Permission::ViewMembers)?;
+    json(HttpResponse::Ok(), &members_of(&ctx, account, &request).await?)
+}
+
+/// A page of an account's members, newest first.
+pub(super) async fn members_of(
+    ctx: &Context,
+    account: AccountId,
+    request: &HttpRequest,
+) -> Result<MemberList, Problem> {
     let mut query = Fields::of_query(request.query_string())?;
     let paging = Paging::take(&mut query, UserId::parse);
     query.finish(Some(()))?;
@@ -45,7 +54,7 @@ pub(crate) async fn list(
     members.retain(|member| paging.before.is_none_or(|before| member.id < before));
     members.sort_by_key(|member| std::cmp::Reverse(member.id));
     let (members, next_cursor) = paging.cut(members, |member| member.id.to_string());
-    json(HttpResponse::Ok(), &MemberList { data: members.iter().map(UserBody::from).collect(), next_cursor })
+    Ok(MemberList { data: members.iter().map(UserBody::from).collect(), next_cursor })
 }
 
 /// What is to change about a member: one of the two.
@@ -76,7 +85,7 @@ pub(crate) async fn change(
 ) -> Result<HttpResponse, Problem> {
     member.may(Permission::ManageMembers)?;
     let mut fields = Fields::of_json(&body.0)?;
-    let (to, disabled) = (fields.optional("role", role), fields.optional("disabled", |value| boolean(&value)));
+    let (to, disabled) = (fields.optional("role", role), fields.optional("disabled", boolean));
     fields.finish(Some(()))?;
     member.is_fresh(ctx.app.ports().clock.now())?;
     let changes = [to.map(ChangeMember::Role), disabled.map(ChangeMember::Disabled)];
@@ -107,7 +116,7 @@ pub(crate) async fn remove(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn changed(outcome: MemberChanged) -> Result<Box<User>, Problem> {
+pub(super) fn changed(outcome: MemberChanged) -> Result<Box<User>, Problem> {
     match outcome {
         MemberChanged::Done(member) => Ok(member),
         MemberChanged::NotFound => Err(Problem::new(ErrorCode::MemberNotFound)),
@@ -123,9 +132,4 @@ pub(super) fn owners_only() -> Problem {
 
 pub(super) fn role(value: Value) -> Result<Role, Bad> {
     parsed("invalid_role", "Use owner, admin, developer, support or viewer.", Role::parse)(value)
-}
-
-/// Whether something is to be.
-pub(in crate::routes::console) fn boolean(value: &Value) -> Result<bool, Bad> {
-    value.as_bool().ok_or(("invalid_type", "This must be true or false.".into()))
 }

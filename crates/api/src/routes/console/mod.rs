@@ -15,6 +15,8 @@ pub(crate) mod members;
 mod mode;
 pub(crate) mod sandbox;
 pub(crate) mod stats;
+pub(crate) mod template_changes;
+mod template_parts;
 pub(crate) mod templates;
 mod ticket_bodies;
 pub(crate) mod tickets;
@@ -23,7 +25,7 @@ pub(crate) mod totp;
 use actix_web::middleware::from_fn;
 use actix_web::web;
 
-use crate::http::{limit_auth, no_such_route};
+use crate::http::{limit_auth, limit_console, no_such_route};
 
 /// Mounts `/api/v1`.
 pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
@@ -45,32 +47,14 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     )
     .service(
         web::scope("/api/v1")
+            .wrap(from_fn(limit_console))
+            .configure(admin::configure)
             .service(web::resource("/tickets").route(web::get().to(tickets::list)).route(web::post().to(tickets::open)))
             .service(web::resource("/tickets/{ticket_id}").route(web::get().to(tickets::get)))
             .service(web::resource("/tickets/{ticket_id}/comments").route(web::post().to(tickets::add_comment)))
             .service(web::resource("/tickets/{ticket_id}/close").route(web::post().to(tickets::close)))
             .service(web::resource("/tickets/{ticket_id}/reopen").route(web::post().to(tickets::reopen)))
             .service(web::resource("/logs").route(web::get().to(audit::list)))
-            .service(web::resource("/admin/logs").route(web::get().to(audit::admin_list)))
-            .service(web::resource("/admin/logs/verify").route(web::post().to(audit::verify)))
-            .service(web::resource("/admin/tickets").route(web::get().to(admin_tickets::list)))
-            .service(
-                web::resource("/admin/tickets/{ticket_id}")
-                    .route(web::get().to(admin_tickets::get))
-                    .route(web::patch().to(admin_tickets::change)),
-            )
-            .service(
-                web::resource("/admin/tickets/{ticket_id}/comments").route(web::post().to(admin_tickets::add_comment)),
-            )
-            .service(
-                web::resource("/admin/canned-replies")
-                    .route(web::get().to(canned_replies::list))
-                    .route(web::post().to(canned_replies::add)),
-            )
-            .service(
-                web::resource("/admin/canned-replies/{canned_reply_id}")
-                    .route(web::delete().to(canned_replies::delete)),
-            )
             .service(web::resource("/deliveries").route(web::get().to(deliveries::list)))
             .service(web::resource("/deliveries/export.csv").route(web::get().to(export::csv)))
             .service(web::resource("/deliveries/{delivery_id}").route(web::get().to(deliveries::get)))
@@ -79,35 +63,21 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
             .service(web::resource("/keys").route(web::get().to(keys::list)).route(web::post().to(keys::create)))
             .service(web::resource("/keys/{key_id}").route(web::delete().to(keys::revoke)))
             .service(web::resource("/keys/{key_id}/rotate").route(web::post().to(keys::rotate)))
-            .service(web::resource("/templates").route(web::get().to(templates::list)))
+            .service(
+                web::resource("/templates")
+                    .route(web::get().to(templates::list))
+                    .route(web::post().to(template_changes::create)),
+            )
             .service(web::resource("/templates/preview").route(web::post().to(templates::preview)))
-            .service(web::resource("/templates/submit").route(web::post().to(templates::submit)))
+            .service(web::resource("/templates/submit").route(web::post().to(template_changes::submit)))
             .service(web::resource("/templates/sync").route(web::post().to(templates::sync)))
-            .service(web::resource("/templates/{template_id}").route(web::get().to(templates::get)))
+            .service(
+                web::resource("/templates/{template_id}")
+                    .route(web::get().to(templates::get))
+                    .route(web::patch().to(template_changes::change))
+                    .route(web::delete().to(template_changes::delete)),
+            )
             .service(web::resource("/sandbox/messages").route(web::get().to(sandbox::list)))
-            .service(
-                web::resource("/admin/accounts")
-                    .route(web::get().to(admin::accounts::list))
-                    .route(web::post().to(admin::accounts::create)),
-            )
-            .service(web::resource("/admin/accounts/{account_id}").route(web::patch().to(admin::accounts::change)))
-            .service(web::resource("/admin/senders").route(web::get().to(admin::senders::list)))
-            .service(web::resource("/admin/senders/{sender_id}/test").route(web::post().to(admin::senders::test)))
-            .service(
-                web::resource("/admin/blocks")
-                    .route(web::get().to(admin::blocks::list))
-                    .route(web::post().to(admin::blocks::add))
-                    .route(web::delete().to(admin::blocks::lift)),
-            )
-            .service(web::resource("/admin/dead-letters").route(web::get().to(admin::dead_letters::list)))
-            .service(
-                web::resource("/admin/dead-letters/{delivery_id}/replay")
-                    .route(web::post().to(admin::dead_letters::replay)),
-            )
-            .service(
-                web::resource("/admin/dead-letters/{delivery_id}/discard")
-                    .route(web::post().to(admin::dead_letters::discard)),
-            )
             .service(web::resource("/members").route(web::get().to(members::list)))
             .service(
                 web::resource("/members/{member_id}")

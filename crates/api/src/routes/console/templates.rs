@@ -2,22 +2,16 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 use whatotp_application::TemplateRef;
-use whatotp_domain::{
-    AccountId, AuditAction, MessageTemplate, Permission, SenderId, TemplateBody, TemplateCategory, TemplateHeader,
-    TemplateId, Translation, Variables,
-};
-use whatotp_ports::{CatalogError, ProviderTemplate};
+use whatotp_domain::{AuditAction, MessageTemplate, Permission, TemplateHeader, TemplateId, Translation};
 
 use super::audit::audit;
-use super::keys::bad_field;
 use super::mode::scope_of;
+use super::template_parts::{ButtonObject, ButtonRequest, Parts};
 use crate::context::Context;
 use crate::errors::ErrorCode;
-use crate::http::fields::{Bad, sentence};
-use crate::http::{Body, Fields, Id, Member, Problem, fields as f, json};
+use crate::http::{Body, Fields, Id, Member, Problem, json};
 use crate::routes::paging::Paging;
 
 /// A template in one language.
@@ -29,6 +23,9 @@ pub(crate) struct TranslationObject {
     /// Where WhatsApp stands on it.
     #[schema(pattern = "^(draft|pending|approved|rejected|paused|disabled)$", example = "approved")]
     status: &'static str,
+    /// What its recipients think of it: `red` is stopped soon.
+    #[schema(pattern = "^(green|yellow|red|unknown)$", example = "green")]
+    quality: &'static str,
     /// The line above the text, if it is one of text.
     #[schema(required = true)]
     header: Option<String>,
@@ -38,6 +35,8 @@ pub(crate) struct TranslationObject {
     /// The line below the text.
     #[schema(required = true)]
     footer: Option<String>,
+    /// The buttons, in their order.
+    buttons: Vec<ButtonObject>,
 }
 
 impl From<&Translation> for TranslationObject {
@@ -49,9 +48,11 @@ impl From<&Translation> for TranslationObject {
         Self {
             locale: translation.locale.to_string(),
             status: translation.status.as_str(),
+            quality: translation.quality.as_str(),
             header,
             body: translation.body.as_str().to_owned(),
             footer: translation.footer.clone(),
+            buttons: translation.buttons.iter().map(ButtonObject::from).collect(),
         }
     }
 }
@@ -71,6 +72,9 @@ pub(crate) struct TemplateDetail {
     /// Whether it can be sent.
     #[schema(pattern = "^(draft|pending|approved|rejected|paused|disabled)$", example = "approved")]
     status: &'static str,
+    /// The worst that recipients think of any of its languages.
+    #[schema(pattern = "^(green|yellow|red|unknown)$", example = "green")]
+    quality: &'static str,
     /// The business account it belongs to; none in test mode.
     #[schema(required = true, example = "102290129340398")]
     waba_id: Option<String>,
@@ -88,6 +92,7 @@ impl From<&MessageTemplate> for TemplateDetail {
             name: template.name().to_owned(),
             category: template.category().as_str(),
             status: template.status().as_str(),
+            quality: template.quality().as_str(),
             waba_id: template.waba().map(ToString::to_string),
             variables: template.placeholders(),
             translations: template.translations().map(TranslationObject::from).collect(),
@@ -160,10 +165,20 @@ pub(crate) async fn get(
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes the fields, which are taken one by one")]
 pub(crate) struct PreviewRequest {
+    /// The line above the text, with at most one placeholder.
+    #[schema(max_length = 60, example = "Order {{order_id}}")]
+    header: Option<String>,
     /// The text, with its placeholders.
     #[schema(max_length = 1024, example = "Hi {{first_name}}, your order {{order_id}} is on its way.")]
     body: String,
-    /// What goes into them.
+    /// The line below the text, without placeholders.
+    #[schema(max_length = 60, example = "Thank you for shopping with us.")]
+    footer: Option<String>,
+    /// The buttons: at most two that open an address, one that rings, and quick replies together.
+    #[schema(max_items = 10)]
+    buttons: Option<Vec<ButtonRequest>>,
+    /// What goes into the placeholders. A number in the header is called `header_1`, the end of the first button's address
+    /// `button_0`.
     #[schema(example = json!({"first_name": "Ada"}))]
     variables: Option<BTreeMap<String, String>>,
 }
@@ -171,9 +186,17 @@ pub(crate) struct PreviewRequest {
 /// What a text would look like.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Preview {
+    /// The line above the text, with its value.
+    #[schema(required = true, example = "Order A-1001")]
+    header: Option<String>,
     /// The text with its values; `null` while one is missing.
     #[schema(required = true, example = "Hi Ada, your order A-1001 is on its way.")]
     text: Option<String>,
+    /// The line below the text.
+    #[schema(required = true, example = "Thank you for shopping with us.")]
+    footer: Option<String>,
+    /// The buttons.
+    buttons: Vec<ButtonObject>,
     /// Its placeholders.
     #[schema(example = json!(["first_name", "order_id"]))]
     variables: Vec<String>,
@@ -187,89 +210,38 @@ pub(crate) struct Preview {
 
 /// Preview a template
 ///
-/// Checks a text and puts values into it. Nothing is stored or sent.
+/// Checks a template's parts and puts values into them. Nothing is stored or sent.
 #[utoipa::path(post, path = "/api/v1/templates/preview", operation_id = "template_preview", tag = "Console",
     request_body = PreviewRequest,
     responses((status = 200, description = "What it would look like.", body = Preview)))]
-pub(crate) async fn preview(member: Member, body: Body) -> Result<HttpResponse, Problem> {
+pub(crate) async fn preview(ctx: web::Data<Context>, member: Member, body: Body) -> Result<HttpResponse, Problem> {
     member.may(Permission::ViewTemplates)?;
     let mut fields = Fields::of_json(&body.0)?;
-    let (body, variables) = (fields.required("body", template_body), fields.optional("variables", variables));
-    let body = fields.finish(body)?;
-    let variables = variables.unwrap_or_default();
-    let (missing, unexpected) = match variables.check(body.placeholders()) {
+    let parts = Parts::take(&mut fields, "variables");
+    let parts = fields.finish(parts)?;
+    let translation = parts.translation(ctx.app.policy().default_locale.clone())?;
+    let variables = translation.placeholders();
+    let (missing, unexpected) = match parts.values.check(&variables) {
         Ok(()) => (Vec::new(), Vec::new()),
         Err(mismatch) => (mismatch.missing, mismatch.unexpected),
     };
-    let text = body.render(&variables).filter(|_| missing.is_empty());
-    json(HttpResponse::Ok(), &Preview { text, variables: body.placeholders().to_vec(), missing, unexpected })
-}
-
-/// A template that is to be handed in.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it describes the fields, which are taken one by one")]
-pub(crate) struct SubmitRequest {
-    /// Its name: small letters, digits and underscores.
-    #[schema(pattern = "^[a-z0-9_]{1,512}$", example = "order_update")]
-    name: String,
-    /// What it is charged as. (WhatsApp writes the texts of authentication templates: `whatotp templates` makes those.)
-    #[schema(pattern = "^(utility|marketing)$", example = "utility")]
-    category: String,
-    /// The language.
-    #[schema(example = "en")]
-    locale: String,
-    /// The text, with its placeholders.
-    #[schema(max_length = 1024, example = "Hi {{first_name}}, your order {{order_id}} is on its way.")]
-    body: String,
-    /// An example for each of its placeholders: whoever decides about it reads these.
-    #[schema(example = json!({"first_name": "Ada", "order_id": "A-1001"}))]
-    examples: Option<BTreeMap<String, String>>,
-}
-
-/// What became of a template that was handed in.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct SubmittedObject {
-    /// The language.
-    #[schema(example = "en")]
-    locale: String,
-    /// WhatsApp's word for where it stands.
-    #[schema(example = "PENDING")]
-    status: String,
-}
-
-/// Submit a template
-///
-/// Hands one language of a template in to Meta, in the business account of the account's first sender. What is made of it
-/// comes with the next synchronisation.
-#[utoipa::path(post, path = "/api/v1/templates/submit", operation_id = "template_submit", tag = "Console",
-    request_body = SubmitRequest,
-    responses((status = 201, description = "It is handed in.", body = SubmittedObject)))]
-pub(crate) async fn submit(ctx: web::Data<Context>, member: Member, body: Body) -> Result<HttpResponse, Problem> {
-    let account = member.may(Permission::ManageTemplates)?;
-    let mut fields = Fields::of_json(&body.0)?;
-    let name = fields.required("name", f::parsed("invalid_name", "Use a to z, 0 to 9 and _.", template_name));
-    let category = f::parsed("invalid_category", "Use utility or marketing.", |text| {
-        TemplateCategory::parse(text).filter(|category| *category != TemplateCategory::Authentication)
-    });
-    let category = fields.required("category", category);
-    let locale = fields.required("locale", f::locale);
-    let body = fields.required("body", template_body);
-    let examples = fields.optional("examples", variables);
-    let ((name, category), (locale, body)) = fields.finish(name.zip(category).zip(locale.zip(body)))?;
-    let examples = examples.unwrap_or_default();
-    if let Err(mismatch) = examples.check(body.placeholders()) {
-        return Err(Problem::new(ErrorCode::TemplateVariablesMismatch)
-            .with("missing", mismatch.missing)
-            .with("unexpected", mismatch.unexpected));
-    }
-    let sender = first_sender(&ctx, account).await?;
-    let template = ProviderTemplate { name, category, translation: Translation::of_body(locale, body) };
-    let submitted = ctx.app.submit_template(&sender, &template, &examples).await?.ok_or_else(no_sender)?;
-    let submitted = submitted.map_err(|error| refused(&error))?;
-    let detail = format!("{} ({})", template.name, submitted.locale);
-    audit(&ctx, &member, AuditAction::TemplateSubmitted, (Some(account), template.name), detail).await?;
-    let submitted = SubmittedObject { locale: submitted.locale.to_string(), status: submitted.status };
-    json(HttpResponse::Created(), &submitted)
+    let header = match &translation.header {
+        Some(TemplateHeader::Text(text)) => {
+            let value = translation.header.as_ref().and_then(TemplateHeader::variable);
+            let value = value.and_then(|name| parts.values.get(&name));
+            match (text.placeholders().first(), value) {
+                (Some(name), Some(value)) => Some(text.as_str().replace(&["{{", name, "}}"].concat(), value)),
+                _ => Some(text.as_str().to_owned()),
+            }
+        }
+        _ => None,
+    };
+    let text = translation.body.render(&parts.values).filter(|_| missing.is_empty());
+    let buttons = translation.buttons.iter().map(ButtonObject::from).collect();
+    json(
+        HttpResponse::Ok(),
+        &Preview { header, text, footer: translation.footer, buttons, variables, missing, unexpected },
+    )
 }
 
 /// What a synchronisation brought.
@@ -313,45 +285,4 @@ pub(crate) async fn sync(ctx: web::Data<Context>, member: Member, body: Body) ->
         error: one.templates.err().map(|error| error.to_string()),
     });
     json(HttpResponse::Ok(), &SyncedList { data: data.collect() })
-}
-
-async fn first_sender(ctx: &Context, account: AccountId) -> Result<SenderId, Problem> {
-    ctx.app.senders_of(account).await?.into_iter().next().ok_or_else(no_sender)
-}
-
-fn no_sender() -> Problem {
-    Problem::new(ErrorCode::SenderNotFound).detail("Ask the operator for a sender: this account has none.")
-}
-
-/// What Meta said no to is told in its own words: they name the field.
-fn refused(error: &CatalogError) -> Problem {
-    match error {
-        CatalogError::Refused(error) => {
-            bad_field("body", "refused_by_whatsapp", format!("WhatsApp refused it: {} ({}).", error.detail, error.code))
-        }
-        CatalogError::Unreachable(_) => Problem::new(ErrorCode::ChannelUnavailable).retry_after(30),
-    }
-}
-
-fn template_name(text: &str) -> Option<String> {
-    let fits = (1..=512).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-    fits.then(|| text.to_owned())
-}
-
-fn template_body(value: Value) -> Result<TemplateBody, Bad> {
-    match value {
-        Value::String(text) => TemplateBody::parse(&text).map_err(|error| ("invalid_body", sentence(&error))),
-        _ => Err(("invalid_type", "This must be a string.".into())),
-    }
-}
-
-fn variables(value: Value) -> Result<Variables, Bad> {
-    let Value::Object(pairs) = value else {
-        return Err(("invalid_type", "This must be an object of strings.".into()));
-    };
-    let pairs: Option<Vec<(String, String)>> =
-        pairs.into_iter().map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect();
-    let pairs = pairs.ok_or(("invalid_type", "Every value must be a string.".into()))?;
-    Variables::new(pairs).map_err(|error| ("invalid_variables", sentence(&error)))
 }

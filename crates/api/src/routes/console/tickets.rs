@@ -98,6 +98,7 @@ pub(crate) async fn open(ctx: web::Data<Context>, member: Member, body: Body) ->
     let new = new.map(|(subject, body)| NewTicket { account, by: member.user.id, subject, body, priority, link });
     match ctx.app.open_ticket(fields.finish(new)?).await? {
         TicketOpened::Opened(summary) => json(HttpResponse::Created(), &TicketObject::from(&summary)),
+        TicketOpened::TooMany => Err(Problem::new(ErrorCode::TooManyTickets)),
         TicketOpened::LinkNotFound => {
             let bad = ("not_found", "This account has no such session or message.".into());
             Err(Problem::invalid(vec![Invalid::new("linked_id", bad)]))

@@ -147,10 +147,17 @@ async fn from_the_first_link_to_a_code_its_timeline_a_ticket_its_answer_and_the_
     let verified = visit.found("//dl[@class='figures']/div[dt='Verified']/dd").await.text().await.unwrap();
     assert!(verified.starts_with('1') && verified.contains("100.0 %"), "{verified}");
     assert_eq!(visit.violations().await, json!([]));
+
+    visit.go("/console/sandbox").await;
+    visit.fill("#example-key", &key).await;
+    visit.press("Run").await;
+    visit.found("//div[@id='example-log']/p[contains(., 'verified: true')]").await;
+    visit.found("(//p[@class='bubble-code'])[2]").await;
+    assert_eq!(visit.violations().await, json!([]));
 }
 
 /// Every page there is, once there is something on it.
-const PAGES: [&str; 27] = [
+const PAGES: [&str; 28] = [
     "/console",
     "/console?mode=test",
     "/console/deliveries?mode=test",
@@ -173,6 +180,7 @@ const PAGES: [&str; 27] = [
     "/console/admin/senders",
     "/console/admin/blocks",
     "/console/admin/dead-letters",
+    "/console/admin/canned-replies",
     "/console/admin/logs",
     "/console/nowhere",
     "/console/login",
@@ -280,6 +288,7 @@ async fn each_role_sees_its_pages_and_no_others() {
         ("/console/admin/senders", "200 403 403 403 403"),
         ("/console/admin/blocks", "200 403 403 403 403"),
         ("/console/admin/dead-letters", "200 403 403 403 403"),
+        ("/console/admin/canned-replies", "200 403 403 403 403"),
         ("/console/admin/logs", "200 403 403 403 403"),
     ];
     let others = ["admin", "developer", "support", "viewer"].map(|role| visit.member(&owner, role));

@@ -4,10 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::console_scene::{owner, stranger};
-use crate::support::{Answer, Client, MAGIC, NO_LIMITS, ORDINARY, TestApp, text, unused};
-
-/// A number that gets no message on WhatsApp.
-const UNREACHABLE: &str = "+12025550103";
+use crate::support::{Answer, Client, MAGIC, ORDINARY, TestApp, unused};
 
 async fn call(client: &Client, method: Method, path: &str, body: Value) -> Answer {
     client.send(client.request(&method, path).json(&body)).await
@@ -97,57 +94,4 @@ async fn blocks_hold_until_they_are_lifted() {
     send().await.success(200);
     let whole = json!({"kind": "prefix", "key": ORDINARY, "reason": "a test"});
     people.api.post("/api/v1/admin/blocks", whole).await.problem(400, "invalid_request");
-}
-
-#[tokio::test]
-async fn a_dead_letter_is_replayed_or_discarded_once() {
-    let app = TestApp::with(NO_LIMITS).await;
-    let people = owner(&app).await;
-    let first = app.message(UNREACHABLE).await;
-    app.tick();
-    let second = app.message(UNREACHABLE).await;
-    app.deliver().await;
-    let listed = async || {
-        let page = people.api.get("/api/v1/admin/dead-letters").await.success(200);
-        page["data"].as_array().unwrap().iter().map(|letter| text(&letter["id"])).collect::<Vec<_>>()
-    };
-    assert_eq!(listed().await, [second.clone(), first.clone()]);
-    let overview = people.api.get("/api/v1/overview?mode=test").await.success(200);
-    assert_eq!(overview["attention"][0]["kind"], "dead_letters", "{overview}");
-
-    app.tick();
-    let replayed = people.api.post_nothing(&format!("/api/v1/admin/dead-letters/{first}/replay")).await.success(202);
-    let again = text(&replayed["delivery_id"]);
-    assert_eq!(listed().await, std::slice::from_ref(&second));
-    let message = app.api.get(&format!("/v1/messages/{again}")).await.success(200);
-    assert_eq!((&message["status"], &message["phone_number"]), (&json!("queued"), &json!("+1******0103")));
-    people
-        .api
-        .post_nothing(&format!("/api/v1/admin/dead-letters/{first}/replay"))
-        .await
-        .problem(404, "dead_letter_not_found");
-
-    let path = format!("/api/v1/admin/dead-letters/{second}/discard");
-    assert_eq!(people.api.post_nothing(&path).await.status, 204);
-    people.api.post_nothing(&path).await.problem(404, "dead_letter_not_found");
-    assert_eq!(listed().await, [""; 0]);
-    assert_eq!(
-        app.api.get(&format!("/v1/messages/{second}")).await.success(200)["status"],
-        "failed",
-        "it stays in the log"
-    );
-}
-
-#[tokio::test]
-async fn the_code_of_a_session_that_is_over_is_not_sent_again() {
-    let app = TestApp::with(NO_LIMITS).await;
-    let people = owner(&app).await;
-    app.api
-        .post("/v1/otp/send", json!({"to": UNREACHABLE, "channel": "whatsapp"}))
-        .await
-        .problem(422, "recipient_unreachable");
-    let letters = people.api.get("/api/v1/admin/dead-letters").await.success(200);
-    let id = text(&letters["data"][0]["id"]);
-    assert_eq!(letters["data"][0]["kind"], "code");
-    people.api.post_nothing(&format!("/api/v1/admin/dead-letters/{id}/replay")).await.problem(409, "not_replayable");
 }

@@ -7,26 +7,26 @@ use whatotp_vault::LinkToken;
 use crate::support::{Client, TestApp};
 
 /// Somebody who is logged in.
-pub(super) struct Person {
-    pub(super) user: User,
-    pub(super) api: Client,
+pub(crate) struct Person {
+    pub(crate) user: User,
+    pub(crate) api: Client,
 }
 
 /// The first owner, who runs the platform too.
-pub(super) async fn owner(app: &TestApp) -> Person {
+pub(crate) async fn owner(app: &TestApp) -> Person {
     let token = app.app.bootstrap_link().await.unwrap().unwrap();
     join(app, token, Some("owner@example.org")).await
 }
 
 /// Somebody whom `by` has invited.
-pub(super) async fn member(app: &TestApp, by: &User, role: Role) -> Person {
+pub(crate) async fn member(app: &TestApp, by: &User, role: Role) -> Person {
     let address = format!("{}.{}@example.org", role.as_str(), by.account.to_string().to_lowercase());
     let (_, token) = app.app.invite(by, &email(&address), role).await.unwrap().unwrap();
     join(app, token, None).await
 }
 
 /// The owner of another account, who runs nothing else.
-pub(super) async fn stranger(app: &TestApp, owner: &User) -> Person {
+pub(crate) async fn stranger(app: &TestApp, owner: &User) -> Person {
     let account: AccountId = app.app.create_account("stranger").await.unwrap();
     member(app, &User { account, ..owner.clone() }, Role::Owner).await
 }

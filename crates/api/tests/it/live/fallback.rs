@@ -13,7 +13,7 @@ const SECOND: &str = "100000000000002";
 const ON: &[(&str, &str)] = &[("WHATOTP_DELIVERY__FALLBACK_AFTER_SECONDS", "20")];
 
 /// A simulator with two numbers, of two business accounts.
-fn two_senders() -> Config {
+pub(crate) fn two_senders() -> Config {
     let second = SenderConfig {
         phone_number_id: SECOND.to_owned(),
         waba_id: "200000000000002".to_owned(),

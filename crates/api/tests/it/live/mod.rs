@@ -1,6 +1,12 @@
 //! Live keys against the simulated WhatsApp: what the caller is told, and what the phone gets.
 
 #[cfg(test)]
+mod console_senders;
+#[cfg(test)]
+mod console_templates;
+#[cfg(test)]
+mod dead_letters;
+#[cfg(test)]
 mod fallback;
 #[cfg(test)]
 mod fault_matrix;
@@ -20,6 +26,8 @@ mod signatures;
 mod statuses;
 #[cfg(test)]
 mod stopped;
+#[cfg(test)]
+mod suspended;
 #[cfg(test)]
 mod templates;
 #[cfg(test)]

@@ -110,6 +110,7 @@ fn counted(rows: [u32; 6]) -> String {
     let [sessions, deliveries, ledgers, claims, provider_messages, waiting_reports] = rows;
     format!(
         "otp_sessions        {sessions}\ndeliveries          {deliveries}\nnumber_ledgers      {ledgers}\n\
-         idempotency_claims  {claims}\nprovider_messages   {provider_messages}\nwaiting_reports     {waiting_reports}\n"
+         idempotency_claims  {claims}\nprovider_messages   {provider_messages}\nwaiting_reports     {waiting_reports}\n\
+         texts of tickets    0\n"
     )
 }

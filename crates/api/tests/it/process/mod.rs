@@ -4,6 +4,7 @@
 mod accounts;
 mod attacks;
 mod attempts;
+mod audited;
 mod client;
 mod commands;
 mod connection;
@@ -44,7 +45,7 @@ fn server(directory: &Path) -> ServerBuilder {
 
 /// The same without limits that a test could meet.
 fn without_limits(server: ServerBuilder) -> ServerBuilder {
-    ["AUTH_PER_MINUTE", "PRODUCT_PER_MINUTE", "KEY_PER_MINUTE"]
+    ["AUTH_PER_MINUTE", "CONSOLE_PER_MINUTE", "PRODUCT_PER_MINUTE", "KEY_PER_MINUTE"]
         .into_iter()
         .fold(server, |server, limit| server.env(format!("WHATOTP_LIMITS__{limit}"), "1000000"))
 }

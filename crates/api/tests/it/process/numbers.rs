@@ -64,6 +64,12 @@ async fn what_counts_against_a_number_is_shown_and_forgiven() {
     let accounts: Vec<&Value> = unblocked.iter().map(|event| &event["account_id"]).collect();
     assert_eq!(accounts, [&json!(account), &Value::Null]);
     assert!(!events.to_string().contains(&ORDINARY[2..]), "no number is in the log of events");
+
+    let audited = read(path, &["audit", "list", "--json"]);
+    let forgiven = audited.as_array().unwrap().iter().filter(|entry| entry["action"] == "number.forgiven");
+    let of: Vec<_> = forgiven.map(|entry| (&entry["subject"], &entry["account_id"])).collect();
+    let number = json!("number +1******0123");
+    assert_eq!(of, [(&number, &json!(account)), (&number, &Value::Null)]);
 }
 
 #[test]

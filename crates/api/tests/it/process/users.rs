@@ -66,6 +66,24 @@ async fn whoever_runs_the_machine_lets_the_first_user_in_and_helps_those_who_are
     assert_eq!(log_in(&client, "nine loud herons whistle").await.status, 200);
 
     refused(directory, &["user", "disable", ADA], "last owner");
+    // Somebody else, who is no owner.
+    let invited = {
+        let session = log_in(&client, "nine loud herons whistle").await.body["access_token"].clone();
+        let body = json!({"email": "bob@example.org", "role": "viewer"});
+        Client::new(&server, session.as_str().unwrap()).post("/api/v1/invitations", &body, None).await.unwrap().body
+    };
+    let invited = invited["link"].as_str().unwrap().split_once("#token=").unwrap().1.to_owned();
+    let body = json!({"token": invited, "name": "Bob", "password": "nine calm herons whistle"});
+    let joined = client.request(Method::POST, "/api/v1/auth/register").json(&body).send().await.unwrap();
+    assert_eq!(joined.status(), 200);
+    let bob = json!({"email": "bob@example.org", "password": "nine calm herons whistle"});
+    let comes_in = async || client.post("/api/v1/auth/login", &bob, None).await.unwrap().status;
+    assert_eq!(comes_in().await, 200);
+    assert!(printed(directory, &["user", "disable", "bob@example.org"]).contains("cannot log in"));
+    assert_eq!(comes_in().await, 401);
+    assert!(printed(directory, &["user", "disable", "bob@example.org", "--undo"]).contains("can log in"));
+    assert_eq!(comes_in().await, 200);
+
     let operates = || -> Value {
         let listed: Value = serde_json::from_str(&printed(directory, &["user", "list", "--json"])).unwrap();
         listed[0]["operator"].clone()

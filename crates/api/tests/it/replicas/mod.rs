@@ -59,7 +59,7 @@ impl Stage {
         stage.set("MASTER_KEY_FILE", "master.key");
         stage.set("LOG__LEVEL", "warn");
         stage.set("SERVER__WORKERS", "2");
-        for limit in ["AUTH_PER_MINUTE", "PRODUCT_PER_MINUTE", "KEY_PER_MINUTE"] {
+        for limit in ["AUTH_PER_MINUTE", "CONSOLE_PER_MINUTE", "PRODUCT_PER_MINUTE", "KEY_PER_MINUTE"] {
             stage.set(&format!("LIMITS__{limit}"), "1000000");
         }
         stage

@@ -3,12 +3,17 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use whatotp_domain::{Locale, OtpButton, TemplateBody, TemplateButton, TemplateHeader, TemplateStatus, Translation};
+use whatotp_domain::{
+    Locale, OtpButton, SenderQuality, TemplateBody, TemplateButton, TemplateHeader, TemplateStatus, Translation,
+};
 
 #[derive(Serialize, Deserialize)]
 struct TranslationJson {
     locale: String,
     status: String,
+    /// Older releases knew of none.
+    #[serde(default)]
+    quality: Option<String>,
     header: Option<HeaderJson>,
     body: String,
     footer: Option<String>,
@@ -28,10 +33,33 @@ enum HeaderJson {
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum ButtonJson {
-    Otp { otp: String },
-    Url { label: String },
-    UrlWithVariable { label: String },
-    Other { label: String },
+    Otp {
+        otp: String,
+    },
+    Url {
+        label: String,
+        #[serde(default)]
+        url: String,
+    },
+    UrlWithVariable {
+        label: String,
+        #[serde(default)]
+        url: String,
+    },
+    /// To the release before, everything without a value was this.
+    Other {
+        label: String,
+        #[serde(default)]
+        does: Option<DoesJson>,
+    },
+}
+
+/// What a button without a value does.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum DoesJson {
+    Reply,
+    Ring { number: String },
 }
 
 pub(super) fn to_json<'a>(translations: impl Iterator<Item = &'a Translation>) -> String {
@@ -50,6 +78,7 @@ impl TranslationJson {
         Self {
             locale: translation.locale.as_str().to_owned(),
             status: translation.status.as_str().to_owned(),
+            quality: Some(translation.quality.as_str().to_owned()),
             header: translation.header.as_ref().map(HeaderJson::new),
             body: translation.body.as_str().to_owned(),
             footer: translation.footer.clone(),
@@ -62,6 +91,10 @@ impl TranslationJson {
         Some(Translation {
             locale: Locale::parse(&self.locale)?,
             status: TemplateStatus::parse(&self.status)?,
+            quality: match self.quality {
+                Some(quality) => SenderQuality::parse(&quality)?,
+                None => SenderQuality::Unknown,
+            },
             header: match self.header {
                 Some(header) => Some(header.read()?),
                 None => None,
@@ -98,18 +131,22 @@ impl ButtonJson {
     fn new(button: &TemplateButton) -> Self {
         match button.clone() {
             TemplateButton::Otp(otp) => Self::Otp { otp: otp.as_str().to_owned() },
-            TemplateButton::Url { label } => Self::Url { label },
-            TemplateButton::UrlWithVariable { label } => Self::UrlWithVariable { label },
-            TemplateButton::Other { label } => Self::Other { label },
+            TemplateButton::Url { label, url } => Self::Url { label, url },
+            TemplateButton::UrlWithVariable { label, url } => Self::UrlWithVariable { label, url },
+            TemplateButton::QuickReply { label } => Self::Other { label, does: Some(DoesJson::Reply) },
+            TemplateButton::Phone { label, number } => Self::Other { label, does: Some(DoesJson::Ring { number }) },
+            TemplateButton::Other { label } => Self::Other { label, does: None },
         }
     }
 
     fn read(self) -> Option<TemplateButton> {
         Some(match self {
             Self::Otp { otp } => TemplateButton::Otp(OtpButton::parse(&otp)?),
-            Self::Url { label } => TemplateButton::Url { label },
-            Self::UrlWithVariable { label } => TemplateButton::UrlWithVariable { label },
-            Self::Other { label } => TemplateButton::Other { label },
+            Self::Url { label, url } => TemplateButton::Url { label, url },
+            Self::UrlWithVariable { label, url } => TemplateButton::UrlWithVariable { label, url },
+            Self::Other { label, does: Some(DoesJson::Reply) } => TemplateButton::QuickReply { label },
+            Self::Other { label, does: Some(DoesJson::Ring { number }) } => TemplateButton::Phone { label, number },
+            Self::Other { label, does: None } => TemplateButton::Other { label },
         })
     }
 }

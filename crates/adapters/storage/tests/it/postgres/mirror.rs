@@ -117,6 +117,7 @@ both! {
         fn put_template(scope: AccountScope, template: MessageTemplate) -> ();
         fn find_template(scope: AccountScope, id: TemplateId) -> Option<MessageTemplate>;
         fn find_template_named(scope: AccountScope, waba: Option<&WabaId>, name: &str) -> Option<MessageTemplate>;
+        fn delete_template(scope: AccountScope, id: TemplateId) -> bool;
         fn list_templates(scope: AccountScope, before: Option<TemplateId>, limit: u32) -> Vec<MessageTemplate>;
     }
     impl SenderStore {

@@ -262,6 +262,14 @@ fn unreachable<T>() -> Result<T, CatalogError> {
 
 #[async_trait]
 impl Catalog for NoCatalog {
+    async fn edit(&self, _: &Sender, _: &ProviderTemplate, _: &Variables) -> Result<Submitted, CatalogError> {
+        unreachable!()
+    }
+
+    async fn delete(&self, _: &Sender, _: &str) -> Result<(), CatalogError> {
+        unreachable!()
+    }
+
     async fn templates(&self, _: &Sender) -> Result<Vec<ProviderTemplate>, CatalogError> {
         unreachable()
     }

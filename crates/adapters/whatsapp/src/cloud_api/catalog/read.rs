@@ -3,7 +3,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 use whatotp_domain::{
-    Locale, OtpButton, TemplateBody, TemplateButton, TemplateCategory, TemplateHeader, TemplateStatus, Translation,
+    Locale, OtpButton, SenderQuality, TemplateBody, TemplateButton, TemplateCategory, TemplateHeader, TemplateStatus,
+    Translation,
 };
 use whatotp_ports::ProviderTemplate;
 
@@ -16,6 +17,8 @@ struct Template {
     language: String,
     status: String,
     category: String,
+    #[serde(default)]
+    quality_score: Value,
     #[serde(default)]
     components: Vec<Component>,
 }
@@ -39,6 +42,8 @@ struct Button {
     url: String,
     #[serde(default)]
     otp_type: String,
+    #[serde(default)]
+    phone_number: String,
 }
 
 /// Reads one template of a listing; `None`, with a line in the log, when no message can be sent in it.
@@ -75,8 +80,8 @@ fn read(row: Value) -> Result<ProviderTemplate, &'static str> {
     }
     let body = body.or_else(|| is_authentication.then(|| BARE_CODE.to_owned())).ok_or("it has no text")?;
     let Ok(body) = TemplateBody::parse(&body) else { return Err("its text has braces out of place") };
-    let status = status(&template.status);
-    let translation = Translation { locale, status, header, body, footer, buttons, code_expires_after };
+    let (status, quality) = (status(&template.status), quality(&template.quality_score));
+    let translation = Translation { locale, status, quality, header, body, footer, buttons, code_expires_after };
     Ok(ProviderTemplate { name: template.name, category, translation })
 }
 
@@ -100,10 +105,14 @@ fn button(button: &Button) -> Result<TemplateButton, &'static str> {
         "OTP" => otp(&button.otp_type),
         "URL" => match stored_otp_type(&button.url) {
             Some(otp_type) => otp(otp_type),
-            None if button.url.contains("{{") => Ok(TemplateButton::UrlWithVariable { label }),
-            None => Ok(TemplateButton::Url { label }),
+            None => Ok(match button.url.split_once("{{") {
+                Some((url, _value)) => TemplateButton::UrlWithVariable { label, url: url.to_owned() },
+                None => TemplateButton::Url { label, url: button.url.clone() },
+            }),
         },
-        "QUICK_REPLY" | "PHONE_NUMBER" | "VOICE_CALL" => Ok(TemplateButton::Other { label }),
+        "QUICK_REPLY" => Ok(TemplateButton::QuickReply { label }),
+        "PHONE_NUMBER" => Ok(TemplateButton::Phone { label, number: button.phone_number.clone() }),
+        "VOICE_CALL" => Ok(TemplateButton::Other { label }),
         _ => Err("it has a button that this service cannot fill"),
     }
 }
@@ -118,6 +127,12 @@ fn otp(otp_type: &str) -> Result<TemplateButton, &'static str> {
 fn stored_otp_type(url: &str) -> Option<&str> {
     let (_, query) = url.strip_prefix("https://www.whatsapp.com/otp/code/")?.split_once('?')?;
     query.split('&').find_map(|pair| pair.strip_prefix("otp_type="))
+}
+
+/// Meta tells the score in an object. Of a template that has sent too little there is none.
+fn quality(score: &Value) -> SenderQuality {
+    let word = score.get("score").and_then(Value::as_str);
+    word.and_then(SenderQuality::parse).unwrap_or(SenderQuality::Unknown)
 }
 
 /// Meta's word for a category.
@@ -207,13 +222,40 @@ mod tests {
                 {"type": "URL", "text": "Shop", "url": "https://example.com/"},
                 {"type": "url", "text": "Track", "url": "https://example.com/{{1}}"},
                 {"type": "PHONE_NUMBER", "text": "Call", "phone_number": "+1"},
+                {"type": "VOICE_CALL", "text": "Ring"},
             ])),
             Some(vec![
-                TemplateButton::Other { label: label("Stop") },
-                TemplateButton::Url { label: label("Shop") },
-                TemplateButton::UrlWithVariable { label: label("Track") },
-                TemplateButton::Other { label: label("Call") },
+                TemplateButton::QuickReply { label: label("Stop") },
+                TemplateButton::Url { label: label("Shop"), url: label("https://example.com/") },
+                TemplateButton::UrlWithVariable { label: label("Track"), url: label("https://example.com/") },
+                TemplateButton::Phone { label: label("Call"), number: label("+1") },
+                TemplateButton::Other { label: label("Ring") },
             ])
+        );
+    }
+
+    #[test]
+    fn a_template_tells_its_quality() {
+        for (score, expected) in [
+            (json!({"score": "GREEN"}), SenderQuality::Green),
+            (json!({"score": "YELLOW", "date": 1}), SenderQuality::Yellow),
+            (json!({"score": "RED"}), SenderQuality::Red),
+            (json!({"score": "UNKNOWN"}), SenderQuality::Unknown),
+            (json!({"score": "NEWS"}), SenderQuality::Unknown),
+            (json!({}), SenderQuality::Unknown),
+            (json!(null), SenderQuality::Unknown),
+            (json!("GREEN"), SenderQuality::Unknown),
+        ] {
+            assert_eq!(quality(&score), expected, "{score}");
+            let read = template(json!({
+                "name": "t", "language": "en", "status": "APPROVED", "category": "UTILITY", "quality_score": score,
+                "components": [{"type": "BODY", "text": "Hi"}],
+            }));
+            assert_eq!(read.unwrap().translation.quality, expected, "{score}");
+        }
+        assert_eq!(
+            with("UTILITY", &json!([{"type": "BODY", "text": "Hi"}])).unwrap().translation.quality,
+            SenderQuality::Unknown
         );
     }
 

@@ -67,6 +67,17 @@ enum Button {
     QuickReply {
         text: String,
     },
+    Url {
+        text: String,
+        url: String,
+        /// The whole address with a value in it.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        example: Vec<String>,
+    },
+    PhoneNumber {
+        text: String,
+        phone_number: String,
+    },
 }
 
 #[derive(Serialize)]
@@ -128,7 +139,8 @@ pub(super) fn template(template: &ProviderTemplate, examples: &Variables) -> Res
     if let Some(footer) = &translation.footer {
         components.push(Component::Footer { text: Some(footer.clone()), code_expiration_minutes: None });
     }
-    let buttons = translation.buttons.iter().map(button).collect::<Result<Vec<_>, _>>()?;
+    let buttons = translation.buttons.iter().enumerate();
+    let buttons = buttons.map(|(index, one)| button(index, one, examples)).collect::<Result<Vec<_>, _>>()?;
     if !buttons.is_empty() {
         components.push(Component::Buttons { buttons });
     }
@@ -204,14 +216,37 @@ fn body_example(body: &TemplateBody, examples: &Variables) -> Result<Option<Valu
     })
 }
 
-/// Of a link only the label is known here, and not where it leads.
-fn button(button: &TemplateButton) -> Result<Button, String> {
+fn button(index: usize, button: &TemplateButton, examples: &Variables) -> Result<Button, String> {
+    let url = button.address().unwrap_or_default();
     match button {
-        TemplateButton::Other { label } => Ok(Button::QuickReply { text: label.clone() }),
-        TemplateButton::Url { .. } | TemplateButton::UrlWithVariable { .. } | TemplateButton::Otp(_) => {
-            Err("Create templates with links in WhatsApp Manager, then synchronise.".to_owned())
+        TemplateButton::QuickReply { label } => Ok(Button::QuickReply { text: label.clone() }),
+        TemplateButton::Phone { label, number } => {
+            Ok(Button::PhoneNumber { text: label.clone(), phone_number: number.clone() })
+        }
+        TemplateButton::Url { label, .. } => Ok(Button::Url { text: label.clone(), url, example: Vec::new() }),
+        TemplateButton::UrlWithVariable { label, url: fixed } => {
+            let value = example(examples, &Translation::button_variable(index))?;
+            Ok(Button::Url { text: label.clone(), url, example: vec![format!("{fixed}{value}")] })
+        }
+        TemplateButton::Other { .. } | TemplateButton::Otp(_) => {
+            Err("Create templates with such a button in WhatsApp Manager, then synchronise.".to_owned())
         }
     }
+}
+
+/// What one language of a template is to be from now on. Its name and language stay, and Meta takes neither.
+#[derive(Serialize)]
+pub(super) struct Edit {
+    category: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameter_format: Option<&'static str>,
+    components: Vec<Component>,
+}
+
+/// The same parts as in a new template: Meta replaces all of them.
+pub(super) fn edit(provider: &ProviderTemplate, examples: &Variables) -> Result<Edit, String> {
+    let Template { category, parameter_format, components, .. } = template(provider, examples)?;
+    Ok(Edit { category, parameter_format, components })
 }
 
 #[cfg(test)]
@@ -288,7 +323,7 @@ mod tests {
     #[test]
     fn another_template_brings_an_example_for_each_variable() {
         let examples = Variables::new([("header_1", "A1"), ("1", "Ada"), ("2", "Monday")]).unwrap();
-        let buttons = vec![TemplateButton::Other { label: "Stop".to_owned() }];
+        let buttons = vec![TemplateButton::QuickReply { label: "Stop".to_owned() }];
         let numbered = utility(Some(text_header("Order {{1}}")), "{{1}}, it comes on {{2}}.", buttons);
         assert_eq!(
             written(&template(&numbered, &examples).unwrap()),
@@ -321,7 +356,34 @@ mod tests {
     fn what_cannot_be_handed_in_is_said() {
         let refused = |template: &ProviderTemplate| self::template(template, &Variables::default()).err().unwrap();
         assert_eq!(refused(&utility(None, "Hello {{name}}.", Vec::new())), "Give an example for the variable name.");
-        let link = TemplateButton::Url { label: "Shop".to_owned() };
-        assert!(refused(&utility(None, "Hi", vec![link])).contains("WhatsApp Manager"));
+        let link = TemplateButton::link("Track", "https://example.com/{{1}}").unwrap();
+        assert_eq!(refused(&utility(None, "Hi", vec![link])), "Give an example for the variable button_0.");
+        let other = TemplateButton::Other { label: "Ring".to_owned() };
+        assert!(refused(&utility(None, "Hi", vec![other])).contains("WhatsApp Manager"));
+    }
+
+    #[test]
+    fn buttons_are_written_with_what_they_do() {
+        let buttons = vec![
+            TemplateButton::quick_reply("Stop").unwrap(),
+            TemplateButton::link("Shop", "https://example.com/").unwrap(),
+            TemplateButton::link("Track", "https://example.com/?id={{1}}").unwrap(),
+            TemplateButton::phone("Call", "+15550100000").unwrap(),
+        ];
+        let examples = Variables::new([("button_2", "A-1")]).unwrap();
+        let provider = utility(None, "Hi", buttons);
+        let written = written(&template(&provider, &examples).unwrap());
+        assert_eq!(
+            written["components"][2]["buttons"],
+            json!([
+                {"type": "QUICK_REPLY", "text": "Stop"},
+                {"type": "URL", "text": "Shop", "url": "https://example.com/"},
+                {"type": "URL", "text": "Track", "url": "https://example.com/?id={{1}}",
+                 "example": ["https://example.com/?id=A-1"]},
+                {"type": "PHONE_NUMBER", "text": "Call", "phone_number": "+15550100000"},
+            ])
+        );
+        let edit = serde_json::to_value(edit(&provider, &examples).unwrap()).unwrap();
+        assert_eq!(edit, json!({"category": "UTILITY", "components": written["components"]}));
     }
 }

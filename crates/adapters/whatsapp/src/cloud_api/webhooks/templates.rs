@@ -1,5 +1,5 @@
 use serde_json::Value;
-use whatotp_domain::{EventKind, Locale};
+use whatotp_domain::{EventKind, Locale, SenderQuality};
 use whatotp_ports::{Inbound, TemplateDecision};
 
 use super::envelope::{Change, moment};
@@ -87,7 +87,11 @@ pub(super) fn quality(change: &Change) -> Option<Inbound> {
     let now = said(&change.value, "new_quality_score")?;
     let before = said(&change.value, "previous_quality_score").map(|before| format!(" after {before}"));
     let detail = format!("The template's quality is {now}{}.", before.unwrap_or_default());
-    Some(Inbound::Notice(change.notice(EventKind::TemplateQuality, template.subject(), detail)))
+    let kind = EventKind::TemplateQuality;
+    Some(match SenderQuality::parse(&now) {
+        Some(quality) => template.decided(change, TemplateDecision::Quality(quality), kind, detail),
+        None => Inbound::Notice(change.notice(kind, template.subject(), detail)),
+    })
 }
 
 fn pause(change: &Change) -> Option<String> {

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
-use whatotp_domain::{AccountId, AuditAction, Country};
+use whatotp_domain::{AccountId, AuditAction, Country, LinkKind, Role};
 use whatotp_ports::{Account, AccountRules};
 
 use super::audit;
@@ -12,8 +12,9 @@ use crate::context::Context;
 use crate::errors::ErrorCode;
 use crate::http::fields::Bad;
 use crate::http::{Body, Fields, Id, Member, Problem, fields as f, json};
+use crate::routes::console::auth_bodies::email;
+use crate::routes::console::invitations::not_invited;
 use crate::routes::console::keys::{name, texts};
-use crate::routes::console::members::boolean;
 use crate::routes::paging::Paging;
 
 /// An account of the installation.
@@ -42,6 +43,11 @@ pub(crate) struct AccountObject {
     /// How many it may send in a month; `null` for no end.
     #[schema(required = true, example = json!(null))]
     per_month: Option<u32>,
+    /// The link by which its owner joins, in the answer that makes it and never again. Nothing is sent: hand it over by a
+    /// way you trust.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "https://otp.example.org/console/join#token=clt_…")]
+    owner_link: Option<String>,
 }
 
 impl AccountObject {
@@ -56,6 +62,7 @@ impl AccountObject {
             countries_denied: codes(&rules.countries.denied),
             per_day: rules.quota.per_day,
             per_month: rules.quota.per_month,
+            owner_link: None,
         }
     }
 }
@@ -107,11 +114,14 @@ pub(crate) struct AccountRequest {
     /// What to call it.
     #[schema(min_length = 1, max_length = 100, example = "Example Inc.")]
     name: String,
+    /// What its owner will log in by; nobody is invited if left out.
+    #[schema(max_length = 254, example = "grace@example.org")]
+    owner_email: Option<String>,
 }
 
 /// Make an account
 ///
-/// With sample templates for its test keys. For operators of the platform.
+/// With sample templates for its test keys, and a link by which its owner joins. For operators of the platform.
 #[utoipa::path(post, path = "/api/v1/admin/accounts", operation_id = "admin_account_create", tag = "Admin",
     request_body = AccountRequest,
     responses((status = 201, description = "The account.", body = AccountObject)))]
@@ -119,11 +129,18 @@ pub(crate) async fn create(ctx: web::Data<Context>, member: Member, body: Body) 
     member.operates()?;
     let mut fields = Fields::of_json(&body.0)?;
     let name = fields.required("name", name);
+    let owner = fields.optional("owner_email", email);
     let name = fields.finish(name)?;
     member.is_fresh(ctx.app.ports().clock.now())?;
     let id = ctx.app.create_account(&name).await?;
     audit(&ctx, &member, AuditAction::AccountCreated, (Some(id), id.to_string()), String::new()).await?;
-    json(HttpResponse::Created(), &AccountObject::new(&find(&ctx, id).await?, &AccountRules::default()))
+    let mut made = AccountObject::new(&find(&ctx, id).await?, &AccountRules::default());
+    if let Some(owner) = owner {
+        let invited = ctx.app.invite_into(id, member.user.id, &owner, Role::Owner).await?;
+        let (_, token) = invited.map_err(not_invited)?;
+        made.owner_link = Some(ctx.console.link(LinkKind::Invitation, &token));
+    }
+    json(HttpResponse::Created(), &made)
 }
 
 /// What is to change about an account. What is left out stays as it is.
@@ -161,7 +178,7 @@ pub(crate) async fn change(
 ) -> Result<HttpResponse, Problem> {
     member.operates()?;
     let mut fields = Fields::of_json(&body.0)?;
-    let suspended = fields.optional("suspended", |value| boolean(&value));
+    let suspended = fields.optional("suspended", f::boolean);
     let allowed = fields.optional("countries_allowed", countries);
     let denied = fields.optional("countries_denied", countries);
     let per_day = fields.optional("per_day", f::integer(0, u32::MAX));
@@ -186,21 +203,9 @@ pub(crate) async fn change(
         audit(&ctx, &member, action, subject(), String::new()).await?;
     }
     if (&rules.countries, rules.quota) != (&before.countries, before.quota) {
-        audit(&ctx, &member, AuditAction::AccountRulesChanged, subject(), described(&rules)).await?;
+        audit(&ctx, &member, AuditAction::AccountRulesChanged, subject(), rules.to_string()).await?;
     }
     json(HttpResponse::Ok(), &AccountObject::new(&account, &rules))
-}
-
-fn described(rules: &AccountRules) -> String {
-    let codes = |countries: &BTreeSet<Country>| countries.iter().map(Country::as_str).collect::<Vec<_>>().join(" ");
-    let limit = |limit: Option<u32>| limit.map_or_else(|| "no limit".to_owned(), |limit| limit.to_string());
-    format!(
-        "allowed: {}; denied: {}; a day: {}; a month: {}",
-        codes(&rules.countries.allowed),
-        codes(&rules.countries.denied),
-        limit(rules.quota.per_day),
-        limit(rules.quota.per_month),
-    )
 }
 
 pub(super) async fn find(ctx: &Context, id: AccountId) -> Result<Account, Problem> {

@@ -113,7 +113,7 @@ pub(crate) async fn add(ctx: web::Data<Context>, member: Member, body: Body) -> 
     let what = blocked(kind, &key)?;
     let lasts = seconds.map(|seconds| Duration::from_secs(seconds.into()));
     ctx.app.block(account, &what, lasts, reason.clone()).await?;
-    audit(&ctx, &member, AuditAction::BlockAdded, (account, named(&what)), reason).await?;
+    audit(&ctx, &member, AuditAction::BlockAdded, (account, what.to_string()), reason).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -148,22 +148,13 @@ pub(crate) async fn lift(ctx: web::Data<Context>, member: Member, body: Body) ->
         (ctx.app.lift_block(BlockKey { account, kind, key }).await?, name)
     } else {
         let what = blocked(kind, &key)?;
-        (ctx.app.lift(account, &what).await?, named(&what))
+        (ctx.app.lift(account, &what).await?, what.to_string())
     };
     if !lifted {
         return Err(Problem::new(ErrorCode::BlockNotFound));
     }
     audit(&ctx, &member, AuditAction::BlockLifted, (account, name), String::new()).await?;
     Ok(HttpResponse::NoContent().finish())
-}
-
-/// What it is called in the audit log: never a whole number.
-fn named(what: &Blocked) -> String {
-    match what {
-        Blocked::Prefix(prefix) => format!("prefix {prefix}"),
-        Blocked::Number(number) => format!("number {number}"),
-        Blocked::Country(country) => format!("country {country}"),
-    }
 }
 
 fn blocked(kind: BlockKind, key: &str) -> Result<Blocked, Problem> {

@@ -9,7 +9,7 @@ use super::audit;
 use crate::context::Context;
 use crate::errors::ErrorCode;
 use crate::http::{Body, Fields, Id, Member, Problem, json};
-use crate::routes::console::delivery_bodies::ErrorObject;
+use crate::routes::console::delivery_bodies::{DeliveryObject, ErrorObject};
 use crate::routes::otp::{channel_unavailable, unreachable};
 use crate::routes::paging::Paging;
 use crate::routes::refusals::not_admitted;
@@ -98,7 +98,7 @@ pub(crate) struct DeadLetterList {
 
 /// List the dead letters
 ///
-/// What was given up, of every account, until somebody has seen to it. For operators of the platform.
+/// What was given up of live messages, of every account, until somebody has seen to it. For operators of the platform.
 #[utoipa::path(get, path = "/api/v1/admin/dead-letters", operation_id = "dead_letter_list", tag = "Admin",
     params(
         ("cursor" = Option<String>, Query, pattern = "^msg_[0-7][0-9a-hjkmnp-tv-z]{25}$",
@@ -118,6 +118,36 @@ pub(crate) async fn list(
     let views = ctx.app.dead_letters(paging.before, paging.rows()).await?;
     let (views, next_cursor) = paging.cut(views, |view| view.letter.id.to_string());
     json(HttpResponse::Ok(), &DeadLetterList { data: views.iter().map(DeadLetterObject::from).collect(), next_cursor })
+}
+
+/// A dead letter, with all that is known of its delivery.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DeadLetterDetail {
+    /// Whose it is.
+    #[schema(example = "acc_01k0z3v8xkf3g9mzq2w6c5t7rb")]
+    account_id: String,
+    /// The delivery, as its account sees it.
+    delivery: DeliveryObject,
+}
+
+/// Get a dead letter
+///
+/// Its way, its attempts, why it was given up and what to do about that. For operators of the platform.
+#[utoipa::path(get, path = "/api/v1/admin/dead-letters/{delivery_id}", operation_id = "dead_letter_get", tag = "Admin",
+    params(("delivery_id" = String, Path, description = "The dead letter.", example = "msg_01k0z3v8xkf3g9mzq2w6c5t7rb")),
+    responses((status = 200, description = "The dead letter.", body = DeadLetterDetail)))]
+pub(crate) async fn get(
+    ctx: web::Data<Context>,
+    member: Member,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    member.operates()?;
+    let gone = || Problem::new(ErrorCode::DeadLetterNotFound);
+    let id = DeliveryId::parse(&id).map_err(|_malformed| gone())?;
+    let letter = ctx.app.dead_letter(id).await?.ok_or_else(gone)?;
+    let delivery = ctx.app.delivery(letter.scope, id).await?.ok_or_else(gone)?;
+    let account_id = letter.scope.account.to_string();
+    json(HttpResponse::Ok(), &DeadLetterDetail { account_id, delivery: DeliveryObject::from(&delivery) })
 }
 
 /// What took a dead letter's place.
@@ -153,6 +183,11 @@ pub(crate) async fn replay(
             return Err(not_replayable(format!(
                 "Nobody could use the code any more: its session is {status}. Discard it."
             )));
+        }
+        Replayed::Suspended => {
+            return Err(not_replayable(
+                "Its account is suspended. Lift the suspension first, or discard it.".to_owned(),
+            ));
         }
         Replayed::ValuesGone => {
             let why = "What goes into its template was wiped a day after its end. Have the account send it anew.";

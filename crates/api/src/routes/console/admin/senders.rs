@@ -2,7 +2,7 @@ use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 use whatotp_domain::{AuditAction, DeliveryError, SenderId};
-use whatotp_ports::{SendOutcome, SenderRecord};
+use whatotp_ports::{SendOutcome, SenderHealth, SenderRecord};
 
 use super::audit;
 use crate::context::Context;
@@ -33,11 +33,30 @@ pub(crate) struct SenderObject {
     base_url: String,
     /// Whether accounts without senders of their own use it.
     shared: bool,
+    /// Whether it comes from the configuration, and is changed only there.
+    configured: bool,
     /// The accounts that use it instead of the shared ones.
     accounts: Vec<String>,
     /// When it was made.
     #[schema(format = DateTime, example = "2026-11-23T10:00:00.000Z")]
     created_at: String,
+}
+
+impl From<SenderRecord> for SenderObject {
+    fn from(record: SenderRecord) -> Self {
+        Self {
+            id: record.id.to_string(),
+            waba_id: record.waba.to_string(),
+            name: record.name,
+            quality: record.quality.as_str(),
+            otp_template: record.otp_template,
+            base_url: record.endpoint.base_url,
+            shared: record.shared,
+            configured: record.configured,
+            accounts: Vec::new(),
+            created_at: record.created_at.to_string(),
+        }
+    }
 }
 
 /// Every sender.
@@ -55,22 +74,62 @@ pub(crate) struct SenderList {
 pub(crate) async fn list(ctx: web::Data<Context>, member: Member) -> Result<HttpResponse, Problem> {
     member.operates()?;
     let (senders, routes) = (ctx.app.list_senders().await?, ctx.app.list_routes().await?);
-    let object = |record: SenderRecord| SenderObject {
-        accounts: routes
-            .iter()
-            .filter(|(_, senders)| senders.contains(&record.id))
-            .map(|(account, _)| account.to_string())
-            .collect(),
-        id: record.id.to_string(),
-        waba_id: record.waba.to_string(),
-        name: record.name,
-        quality: record.quality.as_str(),
-        otp_template: record.otp_template,
-        base_url: record.endpoint.base_url,
-        shared: record.shared,
-        created_at: record.created_at.to_string(),
+    let object = |record: SenderRecord| {
+        let uses = routes.iter().filter(|(_, senders)| senders.contains(&record.id));
+        let accounts = uses.map(|(account, _)| account.to_string()).collect();
+        SenderObject { accounts, ..SenderObject::from(record) }
     };
     json(HttpResponse::Ok(), &SenderList { data: senders.into_iter().map(object).collect() })
+}
+
+/// How a sender does, in Meta's words.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SenderHealthObject {
+    /// The number as people see it.
+    #[schema(example = "+1 555-078-3881")]
+    display_phone_number: String,
+    /// The name that recipients see.
+    #[schema(example = "Example Inc.")]
+    verified_name: String,
+    /// What recipients think of it.
+    #[schema(pattern = "^(red|yellow|unknown|green)$", example = "green")]
+    quality: &'static str,
+    /// Whether it is connected.
+    #[schema(required = true, example = "CONNECTED")]
+    status: Option<String>,
+    /// How many people may be written to in 24 hours, by all numbers of the business together.
+    #[schema(required = true, example = "TIER_2K")]
+    messaging_limit: Option<String>,
+    /// How many messages a second it takes: `STANDARD` 80, `HIGH` 1 000.
+    #[schema(required = true, example = "STANDARD")]
+    throughput: Option<String>,
+}
+
+impl From<SenderHealth> for SenderHealthObject {
+    fn from(health: SenderHealth) -> Self {
+        Self {
+            display_phone_number: health.display_phone_number,
+            verified_name: health.verified_name,
+            quality: health.quality.as_str(),
+            status: health.status,
+            messaging_limit: health.messaging_limit,
+            throughput: health.throughput,
+        }
+    }
+}
+
+/// Ask how a sender does
+///
+/// Asks Meta now. For operators of the platform.
+#[utoipa::path(get, path = "/api/v1/admin/senders/{sender_id}/health", operation_id = "admin_sender_health", tag = "Admin",
+    params(("sender_id" = String, Path, description = "The sender.", example = "106540352242922")),
+    responses((status = 200, description = "What Meta says.", body = SenderHealthObject)))]
+pub(crate) async fn health(ctx: web::Data<Context>, member: Member, id: Id<SenderId>) -> Result<HttpResponse, Problem> {
+    member.operates()?;
+    let health = ctx.app.sender_health(&id.0).await?.ok_or_else(|| Problem::new(ErrorCode::SenderNotFound))?;
+    let health = health
+        .map_err(|error| Problem::new(ErrorCode::ChannelUnavailable).detail(error.to_string()).retry_after(30))?;
+    json(HttpResponse::Ok(), &SenderHealthObject::from(health))
 }
 
 /// Where a test message is to go.
