@@ -271,19 +271,30 @@ for (const form of $$("form[data-preview]")) {
       const field = document.createElement("div");
       const label = field.appendChild(document.createElement("label"));
       const input = field.appendChild(document.createElement("input"));
+      field.className = "field";
       field.dataset.example = name;
       label.textContent = name;
       label.htmlFor = input.id = `example-${name}`;
       input.name = `examples.${name}`;
-      input.required = true;
+      input.required = examples.hasAttribute("data-required");
       examples.append(field);
     }
     examples.hidden = names.length === 0;
   };
 
+  /** Of a button's fields, only those that its kind has. */
+  const fit = (row) => {
+    const kind = $('[name$=".type"]', row).value;
+    for (const field of $$("[data-only]", row)) {
+      field.hidden = field.dataset.only !== kind;
+      $("input", field).disabled = field.hidden;
+    }
+  };
+
   const draw = () => {
     const { header, body, footer } = form.elements;
-    const rows = used().map((row) => ({ label: $('[name$=".label"]', row).value, url: $('[name$=".type"]', row).value === "url" ? $('[name$=".url"]', row).value : "" }));
+    used().forEach(fit);
+    const rows = used().map((row) => ({ label: $('[name$=".label"]', row).value, url: $('[name$=".url"]:enabled', row)?.value ?? "" }));
     const ends = rows.flatMap((row, at) => (named(row.url).length ? [`button_${at}`] : []));
     ask([...new Set([...named(header.value).map(inHeader), ...named(body.value), ...ends])]);
     const same = (name) => name;

@@ -86,7 +86,6 @@ fn console_errors(operation: &str) -> &'static [ErrorCode] {
         "invitation_resend" | "invitation_withdraw" => &[E::InvitationNotFound, E::ReauthenticationRequired],
         "key_rotate" | "key_revoke" => &[E::KeyNotFound, E::ReauthenticationRequired],
         "template_submit" => &[E::SenderNotFound, E::TemplateVariablesMismatch, E::ChannelUnavailable],
-        "template_create" => &[E::TemplateVariablesMismatch],
         "template_change" => {
             &[E::TemplateNotFound, E::SenderNotFound, E::TemplateVariablesMismatch, E::ChannelUnavailable]
         }

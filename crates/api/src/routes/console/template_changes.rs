@@ -103,7 +103,6 @@ fn draft(body: &Body) -> Result<Draft, Problem> {
     let parts = Parts::take(&mut fields, "examples");
     let ((name, category), (locale, parts)) = fields.finish(name.zip(category).zip(locale.zip(parts)))?;
     let translation = parts.translation(locale)?;
-    parts.check_examples(&translation)?;
     Ok(Draft { template: ProviderTemplate { name, category, translation }, parts })
 }
 
@@ -117,6 +116,7 @@ fn draft(body: &Body) -> Result<Draft, Problem> {
 pub(crate) async fn submit(ctx: web::Data<Context>, member: Member, body: Body) -> Result<HttpResponse, Problem> {
     let account = member.may(Permission::ManageTemplates)?;
     let Draft { template, parts } = draft(&body)?;
+    parts.check_examples(&template.translation)?;
     let sender = first_sender(&ctx, account).await?;
     let submitted = ctx.app.submit_template(&sender, &template, &parts.values).await?.ok_or_else(no_sender)?;
     let submitted = submitted.map_err(|error| refused(&error))?;
@@ -128,7 +128,8 @@ pub(crate) async fn submit(ctx: web::Data<Context>, member: Member, body: Body) 
 
 /// Create a template for test mode
 ///
-/// Test keys can send it at once; its messages arrive in the sandbox. Nothing is handed in to Meta.
+/// Test keys can send it at once; its messages arrive in the sandbox. Nothing is handed in to Meta, so no examples are
+/// needed.
 #[utoipa::path(post, path = "/api/v1/templates", operation_id = "template_create", tag = "Console",
     request_body = SubmitRequest,
     responses((status = 201, description = "The template.", body = TemplateDetail)))]
@@ -144,7 +145,7 @@ pub(crate) async fn create(ctx: web::Data<Context>, member: Member, body: Body) 
 /// Change a template
 ///
 /// Replaces one language of it. Meta looks at it again, and takes a change of an approved one once in 24 hours and ten
-/// times in 30 days. A template of test mode is changed at once, and may get a new language.
+/// times in 30 days. A template of test mode is changed at once, needs no examples, and may get a new language.
 #[utoipa::path(patch, path = "/api/v1/templates/{template_id}", operation_id = "template_change", tag = "Console",
     params(
         ("template_id" = String, Path, description = "The template.", example = "tpl_01k0z3v8xkf3g9mzq2w6c5t7rb"),
@@ -165,7 +166,9 @@ pub(crate) async fn change(
     let parts = Parts::take(&mut fields, "examples");
     let (locale, parts) = fields.finish(locale.zip(parts))?;
     let translation = parts.translation(locale)?;
-    parts.check_examples(&translation)?;
+    if owner.scope.mode == Mode::Live {
+        parts.check_examples(&translation)?;
+    }
     let changed = done(ctx.app.change_template(owner, id.0, translation, &parts.values).await?)?;
     written_down(&ctx, &member, AuditAction::TemplateChanged, &changed).await?;
     json(HttpResponse::Ok(), &TemplateDetail::from(&changed))

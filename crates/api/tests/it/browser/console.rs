@@ -221,7 +221,7 @@ impl Visit {
         self.api(&self.token(), "/api/v1/tickets", &ticket);
     }
 
-    /// The addresses of what the lists lead to: one delivery, one ticket from either side, one template, one account.
+    /// The addresses of what the lists lead to: one delivery, one ticket from either side, one template and its editor, one account.
     async fn details(&self) -> Vec<String> {
         let mut found = Vec::new();
         for list in [
@@ -235,6 +235,9 @@ impl Visit {
             let link = self.found("//tbody//a").await.attr("href").await.unwrap().unwrap();
             found.push(link);
         }
+        let editors = found.iter().filter(|link| link.contains("/templates/"));
+        let editors: Vec<String> = editors.map(|link| link.replace('?', "/edit?locale=en&")).collect();
+        found.extend(editors);
         found
     }
 }

@@ -128,7 +128,7 @@ pub(crate) async fn health(ctx: web::Data<Context>, member: Member, id: Id<Sende
     member.operates()?;
     let health = ctx.app.sender_health(&id.0).await?.ok_or_else(|| Problem::new(ErrorCode::SenderNotFound))?;
     let health = health
-        .map_err(|error| Problem::new(ErrorCode::ChannelUnavailable).detail(error.to_string()).retry_after(30))?;
+        .map_err(|error| Problem::new(ErrorCode::ChannelUnavailable).detail(f::sentence(&error)).retry_after(30))?;
     json(HttpResponse::Ok(), &SenderHealthObject::from(health))
 }
 
