@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use actix_web::http::header::{self, HeaderMap};
+use actix_web::middleware::Compress;
 use actix_web::{HttpRequest, HttpResponse, web};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
@@ -13,10 +14,11 @@ use crate::http::Problem;
 #[folder = "assets/"]
 struct Files;
 
-/// Mounts them.
+/// Mounts them, compressed for those who take it. (The console's pages are not compressed: they hold a secret beside what
+/// others wrote, and its length would tell it. <https://www.breachattack.com>)
 pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
-    let files = web::resource("/assets/{file:.+}").route(web::get().to(serve)).route(web::head().to(serve));
-    cfg.service(files);
+    let files = web::resource("/assets/{file:.+}").wrap(Compress::default());
+    cfg.service(files.route(web::get().to(serve)).route(web::head().to(serve)));
 }
 
 /// The address of an asset, with a mark of its content, so that a new version is a new address.

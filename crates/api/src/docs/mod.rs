@@ -14,6 +14,7 @@ mod schema;
 use std::sync::OnceLock;
 
 use actix_web::http::header;
+use actix_web::middleware::Compress;
 use actix_web::{HttpResponse, web};
 use serde_json::Value;
 
@@ -41,11 +42,13 @@ struct Pages {
 
 /// Mounts the documentation. The reference needs `web::Data<serde_json::Value>`: the generated OpenAPI document.
 pub fn configure(cfg: &mut web::ServiceConfig) {
+    let page = |path: &str| web::resource(path).wrap(Compress::default());
     cfg.app_data(web::Data::new(Pages::default()))
         .service(web::resource("/").route(web::get().to(to_guide)).route(web::head().to(to_guide)))
-        .service(web::resource(["/docs", "/docs/"]).route(web::get().to(guide)).route(web::head().to(guide)))
-        .service(web::resource("/docs/reference").route(web::get().to(reference)).route(web::head().to(reference)))
-        .service(web::resource("/docs/errors").route(web::get().to(errors)).route(web::head().to(errors)));
+        .service(page("/docs").route(web::get().to(guide)).route(web::head().to(guide)))
+        .service(page("/docs/").route(web::get().to(guide)).route(web::head().to(guide)))
+        .service(page("/docs/reference").route(web::get().to(reference)).route(web::head().to(reference)))
+        .service(page("/docs/errors").route(web::get().to(errors)).route(web::head().to(errors)));
 }
 
 async fn to_guide() -> HttpResponse {

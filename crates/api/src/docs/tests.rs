@@ -126,6 +126,10 @@ async fn an_asset_that_is_known_is_not_sent_again() {
     let etag = first.headers().get("etag").unwrap().clone();
     let again = test::TestRequest::get().uri("/assets/docs/docs.css").insert_header(("if-none-match", etag));
     assert_eq!(call(again).await.status(), StatusCode::NOT_MODIFIED);
+    let packed = test::TestRequest::get().uri("/assets/docs/docs.css").insert_header(("accept-encoding", "gzip"));
+    let packed = call(packed).await;
+    assert_eq!(packed.headers().get("content-encoding").unwrap(), "gzip");
+    assert_eq!(packed.headers().get("vary").unwrap(), "accept-encoding");
     for unknown in ["/assets/none.css", "/assets/..%2f..%2fCargo.toml"] {
         assert_eq!(call(test::TestRequest::get().uri(unknown)).await.status(), StatusCode::NOT_FOUND, "{unknown}");
     }

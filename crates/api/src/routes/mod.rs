@@ -14,6 +14,7 @@ mod waiting;
 pub(crate) mod webhooks;
 
 use actix_web::http::StatusCode;
+use actix_web::middleware::Compress;
 use actix_web::middleware::from_fn;
 use actix_web::web;
 use whatotp_application::Application;
@@ -58,7 +59,7 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
             .route(web::get().to(webhooks::handshake))
             .route(web::post().to(webhooks::receive)),
     )
-    .service(web::resource("/openapi.json").route(web::get().to(meta::openapi)))
+    .service(web::resource("/openapi.json").wrap(Compress::default()).route(web::get().to(meta::openapi)))
     .service(web::resource("/.well-known/jwks.json").route(web::get().to(meta::jwks)))
     .service(web::resource("/.well-known/security.txt").route(web::get().to(meta::security_txt)));
 }
