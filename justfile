@@ -42,6 +42,11 @@ fuzz TARGET="" SECONDS="60":
             -max_total_time={{ SECONDS }} -max_len=4096 -timeout=10
     done
 
+# What a release build does beside a server that only says hello, as ratios of one run
+bench *ARGS:
+    cargo build --release -p whatotp -p whatotp-bench
+    target/release/whatotp-bench {{ ARGS }}
+
 # The browser test alone
 e2e:
     ./scripts/test.sh e2e

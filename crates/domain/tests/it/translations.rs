@@ -216,3 +216,16 @@ fn every_code_button_has_metas_word() {
     }
     assert_eq!(OtpButton::parse("copy_code"), None);
 }
+
+#[test]
+fn what_only_whatsapps_manager_can_write_is_not_written_here() {
+    let plain = text("en", "Hi {{1}}.");
+    let header = Some(TemplateHeader::Text(body("Hello {{1}}")));
+    assert!(Translation { header, buttons: vec![url("Track")], ..plain.clone() }.is_written_here());
+    for medium in [TemplateHeader::Image, TemplateHeader::Video, TemplateHeader::Document] {
+        assert!(!Translation { header: Some(medium), ..plain.clone() }.is_written_here());
+    }
+    for button in [TemplateButton::Other { label: "Shop".to_owned() }, TemplateButton::Otp(OtpButton::CopyCode)] {
+        assert!(!Translation { buttons: vec![button], ..plain.clone() }.is_written_here());
+    }
+}
