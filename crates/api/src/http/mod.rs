@@ -1,11 +1,9 @@
 //! What every request passes through before and after its handler.
 
 mod accept;
-mod auth_limit;
 mod authenticate;
 mod body;
 pub mod client_ip;
-mod console_limit;
 mod edge;
 pub mod fields;
 mod idempotent;
@@ -15,13 +13,12 @@ mod origin;
 mod path;
 pub mod problem;
 mod rate_limit;
+mod session_limits;
 mod unread;
 
-pub(crate) use auth_limit::limit_auth;
 pub(crate) use authenticate::{Caller, authenticate};
 pub(crate) use body::{Body, JSON, WebhookBody, json};
 pub(crate) use client_ip::end_user;
-pub(crate) use console_limit::limit_console;
 pub(crate) use edge::edge;
 pub(crate) use fields::{Fields, Invalid};
 pub(crate) use idempotent::{Answer, Reply, once};
@@ -31,3 +28,4 @@ pub use origin::ConsoleAddress;
 pub(crate) use origin::{NotFromElsewhere, is_ours, one_time_link};
 pub(crate) use path::{Id, no_such_route};
 pub(crate) use problem::Problem;
+pub(crate) use session_limits::{limit_auth, limit_console};
