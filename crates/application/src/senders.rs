@@ -125,8 +125,7 @@ impl Application {
 
     /// A sender that can be changed.
     pub async fn changeable_sender(&self, id: &SenderId) -> Result<Result<SenderRecord, FixedSender>, Failure> {
-        let known = self.ports.senders.list_senders().await?.into_iter().find(|sender| sender.id == *id);
-        Ok(match known {
+        Ok(match self.find_sender(id).await? {
             None => Err(FixedSender::Unknown),
             Some(sender) if sender.configured => Err(FixedSender::Configured),
             Some(sender) => Ok(sender),
@@ -170,10 +169,13 @@ impl Application {
 
     /// Asks WhatsApp about one sender; `None` when there is none.
     pub async fn sender_health(&self, id: &SenderId) -> Result<Option<Result<SenderHealth, CatalogError>>, Failure> {
-        let known = self.ports.senders.list_senders().await?.into_iter().find(|sender| sender.id == *id);
-        let Some(record) = known else { return Ok(None) };
+        let Some(record) = self.find_sender(id).await? else { return Ok(None) };
         let origin = self.origin(&record)?;
         Ok(Some(self.ports.catalog.health(&origin.sender).await))
+    }
+
+    async fn find_sender(&self, id: &SenderId) -> Result<Option<SenderRecord>, Failure> {
+        Ok(self.ports.senders.list_senders().await?.into_iter().find(|sender| sender.id == *id))
     }
 
     async fn known_otp_template(&self, origin: &Origin) -> Result<Option<MessageTemplate>, Failure> {

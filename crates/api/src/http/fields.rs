@@ -181,7 +181,8 @@ pub fn metadata(value: Value) -> Result<Metadata, Bad> {
     Metadata::new(pairs(value)?).map_err(|error| ("invalid_metadata", sentence(&error)))
 }
 
-fn pairs(value: Value) -> Result<BTreeMap<String, String>, Bad> {
+/// An object of strings.
+pub(crate) fn pairs(value: Value) -> Result<BTreeMap<String, String>, Bad> {
     let Value::Object(pairs) = value else {
         return Err(("invalid_type", "This must be an object of strings.".into()));
     };

@@ -1,7 +1,6 @@
 //! The parts of a template, as a request brings them and an answer shows them.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -177,11 +176,5 @@ fn button(value: &Value) -> Result<TemplateButton, Bad> {
 }
 
 fn variables(value: Value) -> Result<Variables, Bad> {
-    let Value::Object(pairs) = value else {
-        return Err(("invalid_type", "This must be an object of strings.".into()));
-    };
-    let pairs: Option<BTreeMap<String, String>> =
-        pairs.into_iter().map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect();
-    let pairs = pairs.ok_or(("invalid_type", "Every value must be a string.".into()))?;
-    Variables::new(pairs).map_err(|error| ("invalid_variables", sentence(&error)))
+    Variables::new(f::pairs(value)?).map_err(|error| ("invalid_variables", sentence(&error)))
 }
