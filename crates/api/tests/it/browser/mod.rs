@@ -28,16 +28,28 @@ impl Drop for Driver {
     }
 }
 
+impl Driver {
+    /// Chromedriver takes a free port of IPv6 and wants the same one of IPv4, where somebody may be: it then ends
+    /// without naming a port, and the next one takes another.
+    fn start() -> (Self, u16) {
+        let chromedriver = std::env::var("WHATOTP_TEST_CHROMEDRIVER").unwrap_or_else(|_| "chromedriver".to_owned());
+        let start = || {
+            let driver = Command::new(&chromedriver).arg("--port=0").stdout(Stdio::piped()).spawn();
+            let mut driver = Self(driver.expect("chromedriver is missing: run ./scripts/test.sh, which installs it"));
+            let lines = BufReader::new(driver.0.stdout.take().unwrap()).lines();
+            let port = lines.map_while(Result::ok).find_map(|line| {
+                let (_, port) = line.split_once("started successfully on port ")?;
+                port.trim_end_matches('.').parse().ok()
+            })?;
+            Some((driver, port))
+        };
+        std::iter::repeat_with(start).take(10).flatten().next().expect("chromedriver names its port")
+    }
+}
+
 impl Browser {
     pub(crate) async fn start() -> Self {
-        let chromedriver = std::env::var("WHATOTP_TEST_CHROMEDRIVER").unwrap_or_else(|_| "chromedriver".to_owned());
-        let driver = Command::new(chromedriver).arg("--port=0").stdout(Stdio::piped()).spawn();
-        let mut driver = Driver(driver.expect("chromedriver is missing: run ./scripts/test.sh, which installs it"));
-        let lines = BufReader::new(driver.0.stdout.take().unwrap()).lines();
-        let port = lines.map_while(Result::ok).find_map(|line| {
-            let (_, port) = line.split_once("started successfully on port ")?;
-            port.trim_end_matches('.').parse::<u16>().ok()
-        });
+        let (driver, port) = Driver::start();
         let profile = TempDir::new().unwrap();
         let arguments = [
             "--headless=new".to_owned(),
@@ -61,7 +73,7 @@ impl Browser {
         });
         let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
             .capabilities(capabilities.as_object().unwrap().clone())
-            .connect(&format!("http://127.0.0.1:{}", port.expect("chromedriver names its port")))
+            .connect(&format!("http://127.0.0.1:{}", port))
             .await
             .unwrap();
         Self { client, _driver: driver, _profile: profile }
