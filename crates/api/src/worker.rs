@@ -2,11 +2,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
-use whatotp_application::{Application, Failure, error_chain};
+use whatotp_application::{Application, Failure, WORKER_LOOKS_EVERY, error_chain};
 use whatotp_ports::{ClaimedDelivery, Topic};
 
-/// Announcements may be lost, and other processes make none here: the worker looks by itself this often.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// What is known of other processes' traffic is so old at most, and what a crash forgets.
 const EXCHANGE_EVERY: Duration = Duration::from_secs(1);
 /// Nothing that is swept is in a hurry.
@@ -36,7 +34,7 @@ pub(crate) async fn deliver(app: Application, most: usize, mut draining: watch::
             Ok(Next::DueIn(pause)) => pause,
             Err(failure) => {
                 tracing::error!(error = error_chain(&failure), "the outbox cannot be worked on");
-                LOOK_AGAIN
+                WORKER_LOOKS_EVERY
             }
         };
         tokio::select! {
@@ -58,15 +56,15 @@ enum Next {
 /// Takes what is due, at most `free`, or says when to look again. To look costs next to nothing, to take is a write.
 async fn next(app: &Application, free: usize) -> Result<Next, Failure> {
     if free == 0 {
-        return Ok(Next::DueIn(LOOK_AGAIN));
+        return Ok(Next::DueIn(WORKER_LOOKS_EVERY));
     }
     let due = app.ports().deliveries.next_due().await?;
-    let pause = due.map_or(LOOK_AGAIN, |due| due.since(app.ports().clock.now()).min(LOOK_AGAIN));
+    let pause = due.map_or(WORKER_LOOKS_EVERY, |due| due.since(app.ports().clock.now()).min(WORKER_LOOKS_EVERY));
     if !pause.is_zero() {
         return Ok(Next::DueIn(pause));
     }
     let taken = app.take_due(u32::try_from(free).unwrap_or(u32::MAX)).await?;
-    Ok(if taken.is_empty() { Next::DueIn(LOOK_AGAIN) } else { Next::Taken(taken) })
+    Ok(if taken.is_empty() { Next::DueIn(WORKER_LOOKS_EVERY) } else { Next::Taken(taken) })
 }
 
 /// A delivery whose task panicked is not lost: its lease runs out, and it is taken again.

@@ -122,7 +122,7 @@ impl Application {
         if self.policy.abuse.refused_types.contains(&to.number_type()) {
             return Some(NotAdmitted::NumberType(to.number_type()));
         }
-        let country = Country::from(to);
+        let country = to.country();
         if !known.rules(scope.account).countries.contain(country) {
             return Some(NotAdmitted::Country(country));
         }

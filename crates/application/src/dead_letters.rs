@@ -1,6 +1,4 @@
-use whatotp_domain::{
-    AccountScope, Asked, Country, DeliveryError, DeliveryId, MessageTemplate, PhoneNumber, SessionStatus,
-};
+use whatotp_domain::{AccountScope, Asked, DeliveryError, DeliveryId, MessageTemplate, PhoneNumber, SessionStatus};
 use whatotp_ports::{DeadLetter, DeliveryKind, DeliveryRecord, Enqueued, NewDelivery, Topic, random};
 
 use crate::admission::Carried;
@@ -129,7 +127,7 @@ impl Application {
             kind: record.kind,
             recipient: self.seal_number(row, to)?,
             number: record.number,
-            country: Country::known(to),
+            country: Some(to.country()),
             asked: Asked::default(),
             variables: self.seal_variables(row, &variables)?,
             metadata: self.seal_metadata(row, &metadata)?,

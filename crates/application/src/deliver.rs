@@ -7,6 +7,9 @@ use whatotp_ports::{ClaimedDelivery, DeliveryKind, DeliveryRecord, Lease, Progre
 use crate::outcome::Sent;
 use crate::{Application, Failure, error_chain};
 
+/// Announcements may be lost, and other processes make none here: a worker looks by itself this often.
+pub const WORKER_LOOKS_EVERY: Duration = Duration::from_secs(1);
+
 /// What a delivery of a suspended account fails with, among the numbers of our own.
 const SUSPENDED: u32 = 900_005;
 

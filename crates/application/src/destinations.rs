@@ -28,9 +28,10 @@ impl Destinations {
     fn block_of(&self, account: AccountId, number: &PhoneNumber, index: &str, now: Timestamp) -> Option<&Block> {
         let e164 = number.as_e164();
         let prefixes = (2..=e164.len()).filter_map(|length| e164.get(..length));
+        let country = number.country();
         let keys = prefixes
             .map(|prefix| (BlockKind::Prefix, prefix))
-            .chain([(BlockKind::Number, index), (BlockKind::Country, number.country())]);
+            .chain([(BlockKind::Number, index), (BlockKind::Country, country.as_str())]);
         let mut blocks = keys.flat_map(|(kind, key)| {
             [None, Some(account)].into_iter().filter_map(move |account| {
                 self.blocks.get(&BlockKey { account, kind, key: key.to_owned() }).filter(|block| block.is_in_force(now))

@@ -1,6 +1,7 @@
-use whatotp_domain::{Asked, Country, Delivery, DeliveryId, Locale, OtpSession, PhoneNumber, Timestamp};
+use whatotp_domain::{Asked, Delivery, DeliveryId, Locale, OtpSession, PhoneNumber, Timestamp};
 use whatotp_ports::{Content, DeliveryKind, Lease, NewDelivery, SessionRecord, Topic};
 
+use crate::deliver::WORKER_LOOKS_EVERY;
 use crate::hand_over::{HandedOver, Letter};
 use crate::outcome::Sent;
 use crate::sealing::{DELIVERIES, Row};
@@ -29,7 +30,7 @@ impl Application {
             kind: DeliveryKind::Otp(new.session.id),
             recipient: self.seal_number(row, new.to)?,
             number: self.keyring.blind_index(scope, new.to),
-            country: Country::known(new.to),
+            country: Some(new.to.country()),
             asked: new.asked,
             variables: None,
             metadata: None,
@@ -75,15 +76,15 @@ impl Application {
             way.record(event);
         }
         let lease = Lease::first(delivery.scope, delivery.id);
-        let written = progress.events.clone();
+        let (written, due_at) = (progress.events.clone(), progress.due_at);
         let stored = self.ports.deliveries.progress(&lease, progress).await?;
         if let Some(way) = &stored {
             self.after_reported_failure((delivery.scope, delivery.id), &written, way).await?;
         }
-        if let DeliveryKind::Otp(session) = delivery.kind {
-            self.ports.wakeups.announce(Topic::Session(session));
+        // What is due later is seen by then, because a worker never sleeps for longer.
+        if due_at.is_some_and(|due_at| due_at < self.ports.clock.now().plus(WORKER_LOOKS_EVERY)) {
+            self.ports.wakeups.announce(Topic::Outbox);
         }
-        self.ports.wakeups.announce(Topic::Outbox);
         let delivery = stored.unwrap_or(way);
         Ok(whatotp_ports::Sent { delivery, sender: attempt.handed_over.via.sender.clone() })
     }

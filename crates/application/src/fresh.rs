@@ -4,7 +4,7 @@ use std::time::Duration;
 use whatotp_domain::Timestamp;
 
 /// How long a change may take to be noticed by other processes.
-const FRESH: Duration = Duration::from_secs(5);
+pub(crate) const FRESH: Duration = Duration::from_secs(5);
 
 /// What was last read of what operators have set, and when: every message asks for it, and it hardly ever changes.
 pub(crate) struct Fresh<T>(Mutex<Option<(Timestamp, Arc<T>)>>);

@@ -1,12 +1,13 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use whatotp_domain::{AccountId, AccountScope, ApiKey, ApiKeyId, ApiKeySecret, IpNet, Mode, ScopeSet, Timestamp};
 use whatotp_ports::random;
 use whatotp_vault::{KeyHash, key_hash};
 
+use crate::fresh::FRESH;
 use crate::{Application, Failure, error_chain};
 
 /// An API key that is to be made.
@@ -30,7 +31,7 @@ pub struct NewKey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Authenticated {
     /// It does.
-    Yes(Box<ApiKey>),
+    Yes(Arc<ApiKey>),
     /// There is no such key, or it is revoked.
     Unknown,
     /// Its time is over.
@@ -60,17 +61,22 @@ impl Application {
         Ok(stored.then_some((key, secret)))
     }
 
-    /// Whether the key with this hash may be used from `ip` now.
+    /// Whether the key with this hash may be used from `ip` now. What another process has changed of it is noticed after
+    /// a few seconds.
     pub async fn authenticate(&self, hash: &KeyHash, ip: IpAddr) -> Result<Authenticated, Failure> {
         let now = self.ports.clock.now();
-        Ok(match self.ports.keys.find_key(hash).await? {
+        let known = match self.known_keys.get(hash, now) {
+            Some(key) => Some(key),
+            None => self.ports.keys.find_key(hash).await?.map(|key| self.known_keys.put(hash, now, key)),
+        };
+        Ok(match known {
             None => Authenticated::Unknown,
             Some(key) if key.is_revoked() => Authenticated::Unknown,
             Some(key) if key.is_expired(now) => Authenticated::Expired,
             Some(key) if !key.allows_ip(ip) => Authenticated::IpNotAllowed,
             Some(key) => {
                 self.note_use(&key, now).await;
-                Authenticated::Yes(Box::new(key))
+                Authenticated::Yes(key)
             }
         })
     }
@@ -116,13 +122,45 @@ impl Application {
         let ends_at = now.plus(overlap);
         let hash = key_hash(&secret);
         let replaced = self.ports.keys.replace_key(id, ends_at, successor.clone(), hash).await?;
+        self.known_keys.forget();
         let ends_at = old.expires_at.map_or(ends_at, |end| end.min(ends_at));
         Ok(replaced.then_some((successor, secret, ends_at)))
     }
 
     /// Ends a key. `None` when there is none of this id.
     pub async fn revoke_key(&self, id: ApiKeyId) -> Result<Option<ApiKey>, Failure> {
-        Ok(self.ports.keys.revoke_key(id, self.ports.clock.now()).await?)
+        let revoked = self.ports.keys.revoke_key(id, self.ports.clock.now()).await?;
+        self.known_keys.forget();
+        Ok(revoked)
+    }
+}
+
+/// So many keys are remembered; then they are forgotten, and read anew.
+const KNOWN: usize = 16_384;
+
+/// What was last read of each key, and when: every request asks for one.
+#[derive(Default)]
+pub(crate) struct KnownKeys(Mutex<HashMap<KeyHash, (Timestamp, Arc<ApiKey>)>>);
+
+impl KnownKeys {
+    fn get(&self, hash: &KeyHash, now: Timestamp) -> Option<Arc<ApiKey>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(hash).filter(|(at, _)| now < at.plus(FRESH)).map(|(_, key)| Arc::clone(key))
+    }
+
+    fn put(&self, hash: &KeyHash, now: Timestamp, read: ApiKey) -> Arc<ApiKey> {
+        let read = Arc::new(read);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= KNOWN {
+            known.clear();
+        }
+        known.insert(*hash, (now, Arc::clone(&read)));
+        read
+    }
+
+    /// This process has changed a key.
+    fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 

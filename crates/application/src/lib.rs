@@ -75,7 +75,7 @@ use whatotp_vault::Keyring;
 use crate::destinations::Destinations;
 use crate::fresh::Fresh;
 use crate::guessing::Turnstile;
-use crate::keys::KeyUses;
+use crate::keys::{KeyUses, KnownKeys};
 use crate::notices::Told;
 use crate::overview::Overviews;
 use crate::passwords::PasswordWork;
@@ -89,6 +89,7 @@ pub use cancel_otp::OtpCanceled;
 pub use change_template::{TemplateChange, TemplateOwner};
 pub use console_sessions::LoggedIn;
 pub use dead_letters::{DeadLetterView, Replayed};
+pub use deliver::WORKER_LOOKS_EVERY;
 pub use delivery_log::{DeliveryDetail, LogLine, LogPage, LogQuery};
 pub use destinations::Blocked;
 pub use erasure::Erasure;
@@ -182,6 +183,7 @@ pub struct Application {
     retries: Arc<RetryBudget>,
     first_syncs: Arc<FirstSyncs>,
     key_uses: Arc<KeyUses>,
+    known_keys: Arc<KnownKeys>,
     destinations: Arc<Fresh<Destinations>>,
     traffic: Arc<TrafficCounters>,
     turnstile: Arc<Turnstile>,
@@ -202,6 +204,7 @@ impl Application {
             retries: Arc::default(),
             first_syncs: Arc::default(),
             key_uses: Arc::default(),
+            known_keys: Arc::default(),
             destinations: Arc::default(),
             traffic: Arc::default(),
             turnstile: Arc::default(),

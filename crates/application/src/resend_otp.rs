@@ -1,7 +1,7 @@
 use whatotp_domain::{
     AccountScope, Asked, DeliveryError, DeliveryId, PhoneNumber, SendRefused, SessionId, SessionStatus, Timestamp,
 };
-use whatotp_ports::{Before, Claim, Prior, Resend, Resent, SendOutcome, SessionRecord, Withdrawal, random};
+use whatotp_ports::{Before, Claim, Prior, Resend, Resent, SendOutcome, SessionRecord, Topic, Withdrawal, random};
 
 use crate::admission::Carried;
 use crate::first_attempt::NewOtpDelivery;
@@ -108,6 +108,7 @@ impl Application {
             }
             outcome => {
                 let sent = self.settle_first_attempt(&delivery, &attempt).await?;
+                self.ports.wakeups.announce(Topic::Session(id));
                 if let SendOutcome::Refused(error) = outcome {
                     return Ok(OtpResent::Unreachable(error.clone()));
                 }

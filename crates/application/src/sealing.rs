@@ -43,7 +43,7 @@ impl Application {
     }
 
     pub(crate) fn seal_number(&self, row: Row<'_>, number: &PhoneNumber) -> Result<Sealed, Failure> {
-        self.seal(row, "recipient", number.as_e164().as_bytes())
+        self.seal(row, "recipient", number.to_stored().as_bytes())
     }
 
     pub(crate) fn open_number(&self, row: Row<'_>, sealed: &Sealed) -> Result<PhoneNumber, Failure> {

@@ -1,6 +1,6 @@
 use whatotp_domain::{
-    AccountScope, Asked, Country, DeliveryId, Locale, MessageTtl, Metadata, PhoneNumber, TemplateCategory,
-    TemplateStatus, VariableMismatch, Variables,
+    AccountScope, Asked, DeliveryId, Locale, MessageTtl, Metadata, PhoneNumber, TemplateCategory, TemplateStatus,
+    VariableMismatch, Variables,
 };
 use whatotp_ports::{Claim, DeliveryKind, Enqueued, NewDelivery, Prior, Topic, random};
 
@@ -89,7 +89,7 @@ impl Application {
             kind: DeliveryKind::Message(template.id()),
             recipient: self.seal_number(row, &to)?,
             number: self.keyring.blind_index(scope, &to),
-            country: Country::known(&to),
+            country: Some(to.country()),
             asked,
             variables: self.seal_variables(row, &variables)?,
             metadata: self.seal_metadata(row, &metadata)?,

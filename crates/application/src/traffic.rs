@@ -164,10 +164,10 @@ impl Application {
         let key = |dimension, key| TrafficKey { account: scope.account, dimension, key };
         let prefix = self.keyring.traffic_index(scope, Dimension::Prefix.as_str(), to.prefix().as_bytes());
         let mut keys = vec![
-            (key(Dimension::Country, to.country().to_owned()), String::new()),
+            (key(Dimension::Country, to.country().to_string()), String::new()),
             (key(Dimension::Prefix, prefix), String::new()),
         ];
-        let ip = client_ip.map(|ip| (key(Dimension::ClientIp, ip.to_owned()), to.country().to_owned()));
+        let ip = client_ip.map(|ip| (key(Dimension::ClientIp, ip.to_owned()), to.country().to_string()));
         keys.extend(ip);
         keys
     }

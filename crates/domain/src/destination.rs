@@ -3,7 +3,7 @@ use std::fmt;
 
 use rlibphonenumber::PHONE_NUMBER_UTIL;
 
-use crate::{NumberType, PhoneNumber};
+use crate::NumberType;
 
 /// Where a number belongs: two letters of ISO 3166-1 that libphonenumber knows, or `001` for a global network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,12 +26,6 @@ impl Country {
         (letters && (2..=3).contains(&text.len())).then(|| Self::of(text))
     }
 
-    /// Where a number belongs, for the log; `None` when it is in no numbering plan any more.
-    #[must_use]
-    pub fn known(number: &PhoneNumber) -> Option<Self> {
-        Some(Self::from(number)).filter(|country| country.as_str() != "ZZ")
-    }
-
     fn of(code: &str) -> Self {
         let mut letters = [b' '; 3];
         for (slot, letter) in letters.iter_mut().zip(code.bytes()) {
@@ -44,13 +38,6 @@ impl Country {
     #[must_use]
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).map_or("ZZ", str::trim_end)
-    }
-}
-
-impl From<&PhoneNumber> for Country {
-    /// Where a number belongs; `ZZ` for a stored one that is in no numbering plan any more.
-    fn from(number: &PhoneNumber) -> Self {
-        Self::of(number.country())
     }
 }
 
@@ -102,7 +89,6 @@ mod tests {
         for text in ["", "D", "XX", "DEU", "ZZ", "+49", "Ü"] {
             assert_eq!(Country::parse(text), None, "{text}");
         }
-        assert_eq!(Country::from(&PhoneNumber::parse("+41446681800").unwrap()), country("CH"));
         for text in ["CH", "001"] {
             assert_eq!(Country::recall(text), Some(country(text)));
         }

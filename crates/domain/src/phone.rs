@@ -1,7 +1,8 @@
 use std::fmt;
 
-use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType, RegionStr};
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType};
 
+use crate::Country;
 use crate::unicode_digits::{ascii_digit, is_separator};
 
 /// Longer texts are not looked at: no number, however spaced, needs as much.
@@ -103,7 +104,7 @@ pub struct PhoneNumber {
     e164: String,
     /// How many digits after the `+` are the country calling code.
     calling_code_len: usize,
-    country: Option<RegionStr>,
+    country: Country,
     number_type: NumberType,
 }
 
@@ -118,25 +119,37 @@ impl PhoneNumber {
         if !PHONE_NUMBER_UTIL.is_valid_number_for_region(&number, country) {
             return Err(PhoneNumberError::Invalid);
         }
-        Ok(Self::of(&number, Some(country.as_region_str())))
-    }
-
-    /// Reads back a number that was valid when it was stored: numbering plans change, and a number that is no longer in
-    /// one must not make an old row unreadable.
-    #[must_use]
-    pub fn recall(stored: &str) -> Option<Self> {
-        let number = PHONE_NUMBER_UTIL.parse(plus_and_digits(stored).ok()?, None).ok()?;
-        let country = PHONE_NUMBER_UTIL.get_region_for_number(&number).map(|region| region.as_region_str());
-        Some(Self::of(&number, country))
-    }
-
-    fn of(number: &rlibphonenumber::PhoneNumber, country: Option<RegionStr>) -> Self {
-        Self {
+        Ok(Self {
             e164: number.format_as(PhoneNumberFormat::E164).into_owned(),
             calling_code_len: number.country_code.to_string().len(),
-            country,
+            country: Country::recall(country.as_region_str().as_str()).ok_or(PhoneNumberError::Invalid)?,
             number_type: number.get_type().into(),
-        }
+        })
+    }
+
+    /// The number and all that is known of it, such as `+1 4155550123 US fixed_line_or_mobile`, for
+    /// [`recall`](Self::recall): to find it out again would cost as much as the rest of a request.
+    #[must_use]
+    pub fn to_stored(&self) -> String {
+        let (calling_code, national) = self.parts();
+        format!("{calling_code} {national} {} {}", self.country, self.number_type.as_str())
+    }
+
+    /// Reads what [`to_stored`](Self::to_stored) wrote. Numbering plans change, and a number that is no longer in one
+    /// stays what it was.
+    #[must_use]
+    pub fn recall(stored: &str) -> Option<Self> {
+        let mut parts = stored.split(' ');
+        let (calling_code, national) = (parts.next()?, parts.next()?);
+        let (country, number_type) = (Country::recall(parts.next()?)?, NumberType::parse(parts.next()?)?);
+        let e164 = [calling_code, national].concat();
+        let is_whole = parts.next().is_none() && plus_and_digits(&e164).is_ok_and(|digits| digits == e164);
+        let calling_code_len = calling_code.len().checked_sub(1)?;
+        is_whole.then_some(Self { e164, calling_code_len, country, number_type })
+    }
+
+    fn parts(&self) -> (&str, &str) {
+        self.e164.split_at_checked(1 + self.calling_code_len).unwrap_or((&self.e164, ""))
     }
 
     /// The whole number, such as `+14155550123`.
@@ -145,11 +158,10 @@ impl PhoneNumber {
         &self.e164
     }
 
-    /// The country or region: two letters of ISO 3166-1, `001` for a global network, or `ZZ` for a stored number that
-    /// is in no numbering plan any more.
+    /// Where it belongs.
     #[must_use]
-    pub fn country(&self) -> &str {
-        self.country.as_ref().map_or("ZZ", RegionStr::as_str)
+    pub const fn country(&self) -> Country {
+        self.country
     }
 
     /// What the number is used for.
@@ -190,7 +202,7 @@ fn is_dropped(written: char) -> bool {
 
 impl fmt::Display for PhoneNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (calling_code, national) = self.e164.split_at_checked(1 + self.calling_code_len).ok_or(fmt::Error)?;
+        let (calling_code, national) = self.parts();
         let shown = if national.len() < SHORT_NATIONAL_PART { 2 } else { 4 };
         let (hidden, tail) = national.split_at_checked(national.len().saturating_sub(shown)).ok_or(fmt::Error)?;
         write!(f, "{calling_code}{}{tail}", "*".repeat(hidden.len()))
@@ -216,11 +228,31 @@ mod tests {
     #[test]
     fn a_stored_number_is_read_back_even_when_it_is_in_no_plan_any_more() {
         let valid = PhoneNumber::parse("+14155550123").unwrap();
-        assert_eq!(PhoneNumber::recall("+14155550123"), Some(valid));
+        assert_eq!(valid.to_stored(), "+1 4155550123 US fixed_line_or_mobile");
+        assert_eq!(PhoneNumber::recall(&valid.to_stored()), Some(valid));
         // Mexican mobiles had a 1 after the calling code until 2019.
         assert!(PhoneNumber::parse("+5215512345678").is_err());
-        let old = PhoneNumber::recall("+5215512345678").unwrap();
-        assert_eq!((old.as_e164(), old.country()), ("+5215512345678", "MX"));
+        let old = PhoneNumber::recall("+52 15512345678 MX mobile").unwrap();
+        assert_eq!((old.as_e164(), old.country().as_str()), ("+5215512345678", "MX"));
+        assert_eq!(old.to_string(), "+52*******5678");
+    }
+
+    #[test]
+    fn what_was_not_stored_by_us_is_not_read() {
+        for text in [
+            "",
+            "+14155550123",
+            "+1 4155550123 US",
+            "+1 4155550123 US pigeon",
+            "+1 4155550123 us mobile",
+            "+1 4155550123 US mobile ",
+            "1 4155550123 US mobile",
+            "+1 415-5550123 US mobile",
+            " +14155550123 US mobile",
+            "+ +14155550123 US mobile",
+        ] {
+            assert_eq!(PhoneNumber::recall(text), None, "{text}");
+        }
     }
 
     #[test]
@@ -236,9 +268,9 @@ mod tests {
     #[test]
     fn it_knows_its_country_type_and_neighbours() {
         let number = PhoneNumber::parse("+49 1512 3451234").unwrap();
-        assert_eq!((number.country(), number.number_type()), ("DE", NumberType::Mobile));
+        assert_eq!((number.country().as_str(), number.number_type()), ("DE", NumberType::Mobile));
         assert_eq!((number.as_e164(), number.prefix()), ("+4915123451234", "+491512345"));
-        assert_eq!(PhoneNumber::parse("+800 1234 5678").unwrap().country(), "001");
+        assert_eq!(PhoneNumber::parse("+800 1234 5678").unwrap().country().as_str(), "001");
     }
 
     #[test]
@@ -274,6 +306,7 @@ mod tests {
         #[test]
         fn any_text_is_refused_or_reads_back_as_itself(text in r"\PC{0,40}|[+][0-9 ().-]{0,24}") {
             if let Ok(number) = PhoneNumber::parse(&text) {
+                prop_assert_eq!(PhoneNumber::recall(&number.to_stored()), Some(number.clone()));
                 prop_assert_eq!(PhoneNumber::parse(number.as_e164()), Ok(number));
             }
         }

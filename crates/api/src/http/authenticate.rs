@@ -1,5 +1,6 @@
 use std::future::{Ready, ready};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
@@ -22,7 +23,7 @@ use crate::errors::ErrorCode;
 /// Whoever holds the API key of this request.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
-    pub key: ApiKey,
+    pub key: Arc<ApiKey>,
     suspended: bool,
 }
 
@@ -91,7 +92,7 @@ async fn admit(request: &ServiceRequest, limits: &mut HeaderMap) -> Result<(), P
         has_tries_left(ctx, ip, limits).await?;
     }
     let key = match ctx.app.authenticate(&hash, ip).await? {
-        Authenticated::Yes(key) => *key,
+        Authenticated::Yes(key) => key,
         Authenticated::Unknown => {
             ctx.known_keys.remove(&hash);
             return Err(count_failure(ctx, ip, invalid_key(), limits).await);

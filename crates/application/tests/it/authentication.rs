@@ -1,4 +1,5 @@
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use whatotp_application::{Authenticated, NewKey, TemplateRef};
 use whatotp_domain::{ApiKey, ApiKeySecret, Mode, Scope, ScopeSet};
@@ -32,7 +33,7 @@ async fn a_key_opens_its_own_scope() {
     let stage = Stage::with([]).await;
     let (key, secret) = create(&stage, a_key()).await;
     assert_eq!((key.scope, key.hint.clone()), (home(), secret.hint()));
-    assert_eq!(authenticate(&stage, &secret, "203.0.113.7").await, Authenticated::Yes(Box::new(key)));
+    assert_eq!(authenticate(&stage, &secret, "203.0.113.7").await, Authenticated::Yes(Arc::new(key)));
 }
 
 #[tokio::test]

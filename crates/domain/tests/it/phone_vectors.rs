@@ -16,7 +16,7 @@ fn every_vector_is_read_as_libphonenumber_reads_it() {
         let expected =
             (e164 != "-").then(|| (e164.to_owned(), NumberType::parse(number_type).unwrap(), region.to_owned()));
         let number = PhoneNumber::parse(input).ok();
-        let found = number.map(|n| (n.as_e164().to_owned(), n.number_type(), n.country().to_owned()));
+        let found = number.map(|n| (n.as_e164().to_owned(), n.number_type(), n.country().to_string()));
         if found != expected {
             differences.push(format!("{input}: expected {expected:?}, found {found:?}"));
         }
