@@ -8,6 +8,7 @@ mod load;
 mod report;
 mod scenario;
 mod server;
+mod store;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,6 +36,9 @@ struct Cli {
     /// How many connections.
     #[arg(long, value_delimiter = ',', default_value = "64,256")]
     connections: Vec<usize>,
+    /// What `whatotp` keeps its data in.
+    #[arg(long, value_delimiter = ',', default_value = "sqlite,postgres")]
+    stores: Vec<store::Engine>,
 }
 
 #[derive(Subcommand)]
@@ -70,7 +74,9 @@ fn run(cli: &Cli) -> Result<(), Failure> {
                 let load = load::Load { connections: *connections, duration: Duration::from_secs(cli.seconds) };
                 report::say(&format!("{connections} connections, round {round} of {}", cli.rounds));
                 table.add(scenario::hello(&own, load).await?);
-                table.add(scenario::whatotp(&binary, load).await?);
+                for engine in &cli.stores {
+                    table.add(scenario::whatotp(&binary, load, *engine).await?);
+                }
             }
         }
         table.print();

@@ -9,6 +9,7 @@ use crate::load::Heard;
 
 /// What one measurement found.
 pub(crate) struct Row {
+    engine: &'static str,
     what: &'static str,
     connections: usize,
     per_second: f64,
@@ -21,7 +22,7 @@ pub(crate) struct Row {
 
 impl Row {
     pub(crate) fn new<C>(
-        what: &'static str,
+        (engine, what): (&'static str, &'static str),
         connections: usize,
         heard: &Heard<C>,
         processor: Duration,
@@ -29,37 +30,38 @@ impl Row {
     ) -> Self {
         let count = u32::try_from(heard.times.len()).unwrap_or(u32::MAX).max(1);
         let (per_second, p50, p99) = (heard.per_second(), heard.within(500), heard.within(990));
-        Self { what, connections, per_second, p50, p99, processor: processor / count, memory }
+        Self { engine, what, connections, per_second, p50, p99, processor: processor / count, memory }
     }
 }
 
 /// All rounds.
 #[derive(Default)]
 pub(crate) struct Table {
-    rows: BTreeMap<(usize, &'static str), Vec<Row>>,
-    order: Vec<&'static str>,
+    rows: BTreeMap<(usize, &'static str, &'static str), Vec<Row>>,
+    order: Vec<(&'static str, &'static str)>,
 }
 
 impl Table {
     pub(crate) fn add(&mut self, rows: Vec<Row>) {
         for row in rows {
-            if !self.order.contains(&row.what) {
-                self.order.push(row.what);
+            if !self.order.contains(&(row.engine, row.what)) {
+                self.order.push((row.engine, row.what));
             }
-            self.rows.entry((row.connections, row.what)).or_default().push(row);
+            self.rows.entry((row.connections, row.engine, row.what)).or_default().push(row);
         }
     }
 
     /// The medians of all rounds, and the ratio to hello of the median round.
     pub(crate) fn print(&self) {
-        say("| connections | what | a second | to hello | p50 ms | p99 ms | CPU µs a request | peak MB |");
-        say("|---|---|---|---|---|---|---|---|");
-        let mut sizes: Vec<usize> = self.rows.keys().map(|(connections, _)| *connections).collect();
+        say("| connections | store | what | a second | to hello | p50 ms | p99 ms | CPU µs a request | peak MB |");
+        say("|---|---|---|---|---|---|---|---|---|");
+        let mut sizes: Vec<usize> = self.rows.keys().map(|(connections, ..)| *connections).collect();
         sizes.dedup();
         for connections in sizes {
-            let hello = self.rows.get(&(connections, "hello")).map_or(0.0, |rows| median(rows, |row| row.per_second));
-            for what in &self.order {
-                let Some(rows) = self.rows.get(&(connections, *what)) else { continue };
+            let hello = self.rows.get(&(connections, "none", "hello"));
+            let hello = hello.map_or(0.0, |rows| median(rows, |row| row.per_second));
+            for (engine, what) in &self.order {
+                let Some(rows) = self.rows.get(&(connections, *engine, *what)) else { continue };
                 let per_second = median(rows, |row| row.per_second);
                 let milliseconds = |of: fn(&Row) -> Duration| median(rows, |row| of(row).as_secs_f64() * 1000.0);
                 let (p50, p99) = (milliseconds(|row| row.p50), milliseconds(|row| row.p99));
@@ -67,7 +69,7 @@ impl Table {
                 let memory = rows.iter().map(|row| row.memory).max().unwrap_or_default();
                 let ratio = per_second / hello;
                 say(&format!(
-                    "| {connections} | {what} | {per_second:.0} | {ratio:.3} | {p50:.2} | {p99:.2} | {processor:.1} | {memory} |"
+                    "| {connections} | {engine} | {what} | {per_second:.0} | {ratio:.3} | {p50:.2} | {p99:.2} | {processor:.1} | {memory} |"
                 ));
             }
         }

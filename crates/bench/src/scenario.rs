@@ -12,6 +12,7 @@ use crate::Failure;
 use crate::load::{Caller, Heard, Load};
 use crate::report::Row;
 use crate::server::Server;
+use crate::store::Engine;
 
 /// The limits stay on; they are only out of reach.
 const SETTINGS: &[(&str, &str)] = &[
@@ -48,13 +49,13 @@ fn member<'a>(body: &'a [u8], name: &str) -> Option<&'a str> {
 
 async fn measured<C: Caller>(
     server: &Server,
-    (load, what): (Load, &'static str),
+    (load, engine, what): (Load, &'static str, &'static str),
     callers: Vec<C>,
 ) -> Result<(Row, Vec<C>), Failure> {
     let before = server.processor_time()?;
     let heard: Heard<C> = load.run(&server.address, callers).await?;
     let processor = server.processor_time()?.saturating_sub(before);
-    let row = Row::new(what, load.connections, &heard, processor, server.peak_memory()?);
+    let row = Row::new((engine, what), load.connections, &heard, processor, server.peak_memory()?);
     Ok((row, heard.callers))
 }
 
@@ -72,8 +73,8 @@ impl Caller for Hello {
 }
 
 pub(crate) async fn hello(own: &Path, load: Load) -> Result<Vec<Row>, Failure> {
-    let server = Server::start(own, &["hello"], &[]).await?;
-    let (row, _) = measured(&server, (load, "hello"), (0..load.connections).map(|_| Hello).collect()).await?;
+    let server = Server::start(own, &["hello"], &[], Engine::Sqlite).await?;
+    let (row, _) = measured(&server, (load, "none", "hello"), (0..load.connections).map(|_| Hello).collect()).await?;
     Ok(vec![row])
 }
 
@@ -158,8 +159,9 @@ impl Caller for Messages {
     }
 }
 
-pub(crate) async fn whatotp(binary: &Path, load: Load) -> Result<Vec<Row>, Failure> {
-    let server = Server::start(binary, &[], SETTINGS).await?;
+pub(crate) async fn whatotp(binary: &Path, load: Load, engine: Engine) -> Result<Vec<Row>, Failure> {
+    let server = Server::start(binary, &[], SETTINGS, engine).await?;
+    let engine = engine.name();
     let key = server.printed.split_whitespace().find(|word| word.starts_with("sk_test_")).ok_or("no test key")?;
     let (key, numbers): (Arc<str>, _) = (key.into(), Arc::new(AtomicU32::new(1_000_000)));
     let every = |kind, all: &[(String, String)]| -> Vec<Each> {
@@ -169,15 +171,15 @@ pub(crate) async fn whatotp(binary: &Path, load: Load) -> Result<Vec<Row>, Failu
 
     let senders =
         (0..load.connections).map(|_| Sends { key: key.clone(), numbers: numbers.clone(), sessions: Vec::new() });
-    let (send, senders) = measured(&server, (load, "send"), senders.collect()).await?;
+    let (send, senders) = measured(&server, (load, engine, "send"), senders.collect()).await?;
     let sessions: Vec<String> = senders.into_iter().flat_map(|sender| sender.sessions).collect();
     let codes = codes(&server, &key, sessions.len()).await?;
     let wrong: Vec<(String, String)> = codes.iter().map(|(session, code)| (session.clone(), other(code))).collect();
-    let (wrong, _) = measured(&server, (load, "verify wrong"), every(Kind::Wrong, &wrong)).await?;
-    let (right, _) = measured(&server, (load, "verify right"), every(Kind::Right, &codes)).await?;
-    let (status, _) = measured(&server, (load, "status"), every(Kind::Status, &codes)).await?;
+    let (wrong, _) = measured(&server, (load, engine, "verify wrong"), every(Kind::Wrong, &wrong)).await?;
+    let (right, _) = measured(&server, (load, engine, "verify right"), every(Kind::Right, &codes)).await?;
+    let (status, _) = measured(&server, (load, engine, "status"), every(Kind::Status, &codes)).await?;
     let messages = (0..load.connections).map(|_| Messages { key: key.clone(), numbers: numbers.clone() });
-    let (message, _) = measured(&server, (load, "message"), messages.collect()).await?;
+    let (message, _) = measured(&server, (load, engine, "message"), messages.collect()).await?;
     Ok(vec![send, wrong, right, status, message])
 }
 

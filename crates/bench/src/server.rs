@@ -9,6 +9,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
 use crate::Failure;
+use crate::store::{Engine, Store};
 
 /// Linux counts processor time in hundredths of a second, whatever the kernel's own clock.
 const TICK: Duration = Duration::from_millis(10);
@@ -16,6 +17,7 @@ const TICK: Duration = Duration::from_millis(10);
 /// It is killed when dropped, and its directory goes with it.
 pub(crate) struct Server {
     process: Child,
+    store: Store,
     /// Where it listens: `127.0.0.1:41234`.
     pub(crate) address: String,
     /// What it printed before it listened.
@@ -25,13 +27,19 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) async fn start(binary: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Result<Self, Failure> {
-        let directory = TempDir::new()?;
+    pub(crate) async fn start(
+        binary: &Path,
+        arguments: &[&str],
+        settings: &[(&str, &str)],
+        engine: Engine,
+    ) -> Result<Self, Failure> {
+        let (store, directory) = (Store::start(engine).await?, TempDir::new()?);
         let mut process = Command::new(binary)
             .args(arguments)
             .current_dir(directory.path())
             .env_clear()
             .envs(settings.iter().copied())
+            .envs(store.settings())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -43,7 +51,7 @@ impl Server {
         while let Some(line) = lines.next_line().await? {
             if let Some(address) = line.strip_prefix("listening on http://") {
                 let address = address.to_owned();
-                return Ok(Self { process, address, printed, _lines: lines, _directory: directory });
+                return Ok(Self { process, store, address, printed, _lines: lines, _directory: directory });
             }
             printed.push_str(&line);
             printed.push('\n');
@@ -51,13 +59,15 @@ impl Server {
         Err(format!("{} ended before it listened:\n{printed}", binary.display()).into())
     }
 
-    /// How long it has had a processor so far.
+    /// How long it, and what it keeps its data in, have had a processor so far. Processes that have ended meanwhile are
+    /// missing: PostgreSQL's live as long as the connections, and those as long as the server.
     pub(crate) fn processor_time(&self) -> Result<Duration, Failure> {
         let id = self.process.id().ok_or("the server has ended")?;
-        let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
-        // The name before it may hold spaces and brackets.
-        let (_, numbers) = stat.rsplit_once(") ").ok_or("/proc/…/stat is not as proc(5) says")?;
-        let ticks: u32 = numbers.split(' ').skip(11).take(2).map(str::parse::<u32>).sum::<Result<_, _>>()?;
+        let mut ticks = 0_u32;
+        for id in self.store.processes()?.into_iter().chain([id]) {
+            let numbers = stat(id)?;
+            ticks += numbers.iter().skip(11).take(2).map(|number| number.parse::<u32>()).sum::<Result<u32, _>>()?;
+        }
         Ok(TICK * ticks)
     }
 
@@ -69,4 +79,19 @@ impl Server {
         let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
         Ok(kilobytes / 1024)
     }
+}
+
+/// What `/proc/…/stat` says behind the process's name, which may hold spaces and brackets.
+fn stat(id: u32) -> Result<Vec<String>, Failure> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
+    let (_, numbers) = stat.rsplit_once(") ").ok_or("/proc/…/stat is not as proc(5) says")?;
+    Ok(numbers.split(' ').map(str::to_owned).collect())
+}
+
+/// A process and those that it has started.
+pub(crate) fn process_and_children(parent: u32) -> Result<Vec<u32>, Failure> {
+    let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"))?;
+    let children = children.split_whitespace().map(str::parse);
+    let all: Result<Vec<u32>, _> = [Ok(parent)].into_iter().chain(children).collect();
+    Ok(all?)
 }

@@ -103,6 +103,7 @@ impl PostgresVersion {
 #[derive(Debug)]
 pub struct PostgresServer {
     version: PostgresVersion,
+    settings: Vec<&'static str>,
     port: u16,
     // Before its directory: fields are dropped in this order.
     process: Option<Process>,
@@ -132,10 +133,20 @@ impl PostgresServer {
     /// With what it printed when it does not start.
     #[must_use]
     pub fn start(version: &PostgresVersion) -> Self {
+        Self::start_with(version, &[])
+    }
+
+    /// Starts one with other settings than those of tests, such as `fsync=on`.
+    ///
+    /// # Panics
+    /// With what it printed when it does not start.
+    #[must_use]
+    pub fn start_with(version: &PostgresVersion, settings: &[&'static str]) -> Self {
         let mut printed = String::new();
         for _ in 0..TRIES {
             let mut server = Self {
                 version: version.clone(),
+                settings: settings.to_vec(),
                 port: free_port(),
                 directory: TempDir::new().expect("a temporary directory is made"),
                 process: None,
@@ -272,7 +283,8 @@ impl PostgresServer {
     fn run(&self) -> Result<Process, String> {
         let mut command = self.version.program("postgres");
         command.arg("-D").arg(self.data()).arg("-p").arg(self.port.to_string());
-        for setting in SETTINGS {
+        // The last of several wins.
+        for setting in SETTINGS.iter().chain(&self.settings) {
             command.args(["-c", setting]);
         }
         // Left behind by a server that was killed; its process may be anybody's by now.

@@ -22,8 +22,8 @@ const ARROWS: [(&str, &[&str]); 11] = [
     // Stands in for Meta, so it must not share a mistake with the client that it tests.
     ("whatotp-simulator", &[]),
     ("whatotp-testkit", &["whatotp-domain", "whatotp-vault", "whatotp-ports"]),
-    // Talks to binaries over sockets, and to nothing else.
-    ("whatotp-bench", &[]),
+    // Talks to binaries over sockets, and to nothing else. Starts a PostgreSQL and a Redis as the tests do.
+    ("whatotp-bench", &["whatotp-testkit"]),
 ];
 const WIRING: &str = "whatotp";
 
