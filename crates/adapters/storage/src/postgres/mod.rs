@@ -14,6 +14,7 @@ mod events;
 mod keys;
 mod ledgers;
 mod listing;
+mod look;
 mod master_keys;
 mod migrations;
 mod outbox;
@@ -51,6 +52,7 @@ use self::claims::KeepAnswer;
 use self::coalescer::{Coalescer, Operation, Runner};
 use self::connection::{Dialer, Pool};
 use self::due::Turn;
+use self::look::{Look, Looks};
 use self::outbox::Enqueue;
 use self::progress::Finish;
 use self::purge::Cursor;
@@ -67,6 +69,7 @@ pub use self::wakeups::PostgresWakeups;
 ///
 /// What is asked for often shares its transaction with all who ask for the same at the same time.
 pub struct PostgresStore {
+    looks: Coalescer<Look>,
     issues: Coalescer<Issue>,
     resends: Coalescer<SendAgain>,
     attempts: Coalescer<Settle>,
@@ -94,6 +97,7 @@ impl PostgresStore {
         let pool = Pool::new(&dialer, settings.connections, settings).await?;
         let runtime = Handle::current();
         Ok(Self {
+            looks: Coalescer::start(&runtime, Looks(pool.clone()), settings.queue, settings.answer_within),
             issues: start(&batches, settings, &runtime),
             resends: start(&batches, settings, &runtime),
             attempts: start(&batches, settings, &runtime),

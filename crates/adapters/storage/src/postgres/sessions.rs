@@ -4,14 +4,13 @@ use async_trait::async_trait;
 use diesel::ExpressionMethods;
 use diesel::prelude::{OptionalExtension, QueryDsl, SelectableHelper};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use whatotp_domain::{
-    AccountScope, Delivery, DeliveryId, LedgerPolicy, NumberLedger, SessionId, SessionStatus, Timestamp,
-};
+use whatotp_domain::{AccountScope, DeliveryId, LedgerPolicy, NumberLedger, SessionId, SessionStatus, Timestamp};
 use whatotp_ports::{
     Attempt, CancelSession, Claim, Issued, LedgerKey, NewDelivery, NewSession, Resend, Resent, Sent, SessionRecord,
     SessionState, SessionStore, Settled, StoreResult, Subject, Withdrawal,
 };
 
+use super::look::Look;
 use super::sends::{Issue, SendAgain};
 use super::settle::Settle;
 use super::statement::{change, changing, columns, fetch, fetching};
@@ -19,9 +18,6 @@ use super::{PostgresStore, claims, deliveries, ledgers, withdraw};
 use crate::failure::Failure;
 use crate::rows::{After, DeliveryRow, ScopeColumns, SessionRow, SessionStateRow};
 use crate::schema::otp_sessions::dsl;
-
-/// How many fallbacks are looked behind, at most: an account has fewer senders.
-const FALLBACKS_MAX: usize = 8;
 
 /// A session's place.
 pub(super) type SessionKey = (AccountScope, SessionId);
@@ -99,14 +95,7 @@ impl SessionStore for PostgresStore {
     }
 
     async fn find(&self, scope: AccountScope, session: SessionId) -> StoreResult<Option<(SessionRecord, Sent)>> {
-        self.read(move |connection| {
-            Box::pin(async move {
-                let Some(record) = find(connection, (scope, session)).await? else { return Ok(None) };
-                let sent = sent(connection, scope, record.delivery).await?;
-                Ok(Some((record, sent)))
-            })
-        })
-        .await
+        self.looks.call(Look((scope, session))).await
     }
 
     async fn session_states(&self, scope: AccountScope, sessions: Vec<SessionId>) -> StoreResult<Vec<SessionState>> {
@@ -155,27 +144,6 @@ pub(super) async fn find(
         dsl::otp_sessions.filter(dsl::account_id.eq(&account)).filter(dsl::id.eq(&id)).filter(dsl::mode.eq(mode));
     let row: Option<SessionRow> = this.select(SessionRow::as_select()).get_result(connection).await.optional()?;
     Ok(row.map(SessionRow::read).transpose()?)
-}
-
-/// How far a code has come: of its latest delivery and those that this steps in for, the one of the most promise.
-///
-/// Deliveries may be kept for a shorter time than sessions: of one that is gone, nothing is known any more.
-async fn sent(connection: &mut AsyncPgConnection, scope: AccountScope, latest: DeliveryId) -> Result<Sent, Failure> {
-    let (mut best, mut next): (Option<Sent>, _) = (None, Some(latest));
-    for _ in 0..=FALLBACKS_MAX {
-        let Some(id) = next else { break };
-        let Some(step) = deliveries::step(connection, scope, id).await? else { break };
-        next = step.steps_in_for()?;
-        let (sender, delivery) = (step.sender()?, step.way.read()?);
-        if best.as_ref().is_none_or(|best| promise(&delivery) > promise(&best.delivery)) {
-            best = Some(Sent { delivery, sender });
-        }
-    }
-    Ok(best.unwrap_or_default())
-}
-
-fn promise(delivery: &Delivery) -> u8 {
-    delivery.status().promise()
 }
 
 fetch!(
