@@ -73,7 +73,7 @@ impl Browser {
         });
         let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
             .capabilities(capabilities.as_object().unwrap().clone())
-            .connect(&format!("http://127.0.0.1:{}", port))
+            .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .unwrap();
         Self { client, _driver: driver, _profile: profile }
