@@ -38,7 +38,7 @@ pub(crate) async fn run(settings: &Settings, keys: Keys) -> Outcome {
             Some(key) => {
                 let subject = (Some(key.scope.account), id.to_string());
                 audited(&app, AuditAction::KeyRevoked, subject, String::new()).await?;
-                say(format!("{} ({}) is revoked", key.id, key.hint));
+                say(format!("{} ({}) is revoked; a running server refuses it within 5 seconds", key.id, key.hint));
                 Ok(ExitCode::SUCCESS)
             }
         },
