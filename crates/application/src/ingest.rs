@@ -72,6 +72,7 @@ impl Application {
         decision: TemplateDecision,
     ) -> Result<(), Failure> {
         let routing = self.routing().await?;
+        let _counted = self.decisions.one_more().await;
         for account in self.ports.accounts.list_accounts().await? {
             if !routing.uses(account.id, waba) {
                 continue;

@@ -81,7 +81,7 @@ use crate::overview::Overviews;
 use crate::passwords::PasswordWork;
 use crate::retry_budget::RetryBudget;
 use crate::routing::Routing;
-use crate::template_sync::FirstSyncs;
+use crate::template_sync::{Decisions, FirstSyncs};
 use crate::traffic::TrafficCounters;
 
 pub use admission::NotAdmitted;
@@ -182,6 +182,7 @@ pub struct Application {
     routing: Arc<Fresh<Routing>>,
     retries: Arc<RetryBudget>,
     first_syncs: Arc<FirstSyncs>,
+    decisions: Arc<Decisions>,
     key_uses: Arc<KeyUses>,
     known_keys: Arc<KnownKeys>,
     destinations: Arc<Fresh<Destinations>>,
@@ -203,6 +204,7 @@ impl Application {
             routing: Arc::default(),
             retries: Arc::default(),
             first_syncs: Arc::default(),
+            decisions: Arc::default(),
             key_uses: Arc::default(),
             known_keys: Arc::default(),
             destinations: Arc::default(),

@@ -146,6 +146,7 @@ impl Application {
     /// Stores a template that something was decided about, and has the rest of it looked up.
     async fn store_decision(&self, scope: AccountScope, template: Option<MessageTemplate>) -> Result<(), Failure> {
         if let Some(template) = template.filter(|_| scope.mode == Mode::Live) {
+            let _counted = self.decisions.one_more().await;
             self.ports.templates.put_template(scope, template).await?;
             self.ports.wakeups.announce(Topic::Templates);
         }

@@ -6,7 +6,7 @@ use whatotp_domain::{
     AccountId, AccountScope, EventKind, MessageTemplate, Mode, SenderQuality, TemplateId, TemplateStatus, Timestamp,
     Translation, WabaId,
 };
-use whatotp_ports::{Account, CatalogError, Origin, ProviderTemplate, random};
+use whatotp_ports::{Account, CatalogError, Origin, ProviderTemplate, Topic, random};
 
 use crate::routing::Routing;
 use crate::{Application, Failure};
@@ -28,6 +28,26 @@ impl FirstSyncs {
         Arc::clone(syncs.entry((account, waba.clone())).or_default())
     }
 }
+
+/// How many decisions about templates have been stored. A list that was asked for before the latest of them may not know of
+/// it, and must not be stored over it: whoever stores either holds the lock.
+#[derive(Default)]
+pub(crate) struct Decisions(tokio::sync::Mutex<u64>);
+
+impl Decisions {
+    /// Held while a decision is read into a template and stored.
+    pub(crate) async fn one_more(&self) -> tokio::sync::MutexGuard<'_, u64> {
+        let mut count = self.0.lock().await;
+        *count += 1;
+        count
+    }
+}
+
+/// How often a list is asked for that a decision overtakes.
+const TRIES: u32 = 3;
+
+/// By name, in each language.
+type Named = BTreeMap<String, Vec<ProviderTemplate>>;
 
 /// Templates read in one step.
 const PAGE: u32 = 100;
@@ -54,18 +74,14 @@ impl Application {
         let accounts = self.ports.accounts.list_accounts().await?;
         let mut synced = Vec::new();
         for (waba, origins) in by_waba {
-            let templates = match self.listed_by_any(&origins).await {
-                Err(error) => {
-                    tracing::warn!(waba = %waba, %error, "the templates could not be synchronised");
-                    Err(error)
-                }
-                Ok(found) => {
-                    let languages = found.len();
-                    let named = self.merge_languages(found);
-                    self.store_everywhere(&routing, &accounts, &waba, &named).await?;
-                    Ok((named.len(), languages))
-                }
-            };
+            let list = async || self.listed_by_any(&origins).await;
+            let templates =
+                self.sync_with(list, async |named| self.store_everywhere(&routing, &accounts, &waba, named).await);
+            let templates = templates.await?;
+            match &templates {
+                Ok(_) => self.have_read(&routing, &accounts, &waba).await,
+                Err(error) => tracing::warn!(waba = %waba, %error, "the templates could not be synchronised"),
+            }
             synced.push(Synced { waba, templates });
         }
         Ok(synced)
@@ -75,15 +91,40 @@ impl Application {
     /// synchronisation brings them.
     pub(crate) async fn resync(&self, origin: &Origin) -> Result<(), Failure> {
         let waba = &origin.sender.waba;
-        match self.ports.catalog.templates(&origin.sender).await {
-            Ok(found) => {
-                let (routing, accounts) = (self.routing().await?, self.ports.accounts.list_accounts().await?);
-                self.store_everywhere(&routing, &accounts, waba, &self.merge_languages(found)).await
+        let (routing, accounts) = (self.routing().await?, self.ports.accounts.list_accounts().await?);
+        let list = async || self.ports.catalog.templates(&origin.sender).await;
+        let store = async |named: &_| self.store_everywhere(&routing, &accounts, waba, named).await;
+        match self.sync_with(list, store).await? {
+            Ok(_) => self.have_read(&routing, &accounts, waba).await,
+            Err(error) => tracing::warn!(%waba, %error, "the templates could not be synchronised"),
+        }
+        Ok(())
+    }
+
+    /// Lists templates and stores them. Returns how many there are, in how many languages.
+    async fn sync_with(
+        &self,
+        list: impl AsyncFn() -> Result<Vec<ProviderTemplate>, CatalogError>,
+        store: impl AsyncFn(&Named) -> Result<(), Failure>,
+    ) -> Result<Result<(usize, usize), CatalogError>, Failure> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let known = *self.decisions.0.lock().await;
+            let found = match list().await {
+                Ok(found) => found,
+                Err(error) => return Ok(Err(error)),
+            };
+            let (languages, named) = (found.len(), self.merge_languages(found));
+            let count = self.decisions.0.lock().await;
+            if *count == known {
+                store(&named).await?;
+            } else if tries < TRIES {
+                continue;
+            } else {
+                self.ports.wakeups.announce(Topic::Templates);
             }
-            Err(error) => {
-                tracing::warn!(%waba, %error, "the templates could not be synchronised");
-                Ok(())
-            }
+            return Ok(Ok((named.len(), languages)));
         }
     }
 
@@ -93,14 +134,20 @@ impl Application {
         routing: &Routing,
         accounts: &[Account],
         waba: &WabaId,
-        named: &BTreeMap<String, Vec<ProviderTemplate>>,
+        named: &Named,
     ) -> Result<(), Failure> {
         for account in accounts.iter().filter(|account| routing.uses(account.id, waba)) {
             let scope = AccountScope { account: account.id, mode: Mode::Live };
             self.store_templates(scope, waba, named).await?;
-            *self.first_syncs.of(account.id, waba).lock().await = Some(self.ports.clock.now());
         }
         Ok(())
+    }
+
+    /// A request that needs these templates need not read them again.
+    async fn have_read(&self, routing: &Routing, accounts: &[Account], waba: &WabaId) {
+        for account in accounts.iter().filter(|account| routing.uses(account.id, waba)) {
+            *self.first_syncs.of(account.id, waba).lock().await = Some(self.ports.clock.now());
+        }
     }
 
     /// The templates of a business account: any of its senders can list them, and one's token may have ended.
@@ -143,9 +190,14 @@ impl Application {
             return Ok(());
         }
         *last = Some(now);
-        match tokio::time::timeout(PATIENCE, self.ports.catalog.templates(&origin.sender)).await {
-            Ok(Ok(found)) => self.store_templates(scope, waba, &self.merge_languages(found)).await?,
-            Ok(Err(error)) => tracing::warn!(%waba, %error, "the templates could not be synchronised"),
+        let list = async || self.ports.catalog.templates(&origin.sender).await;
+        let store = async |named: &_| self.store_templates(scope, waba, named).await;
+        match tokio::time::timeout(PATIENCE, self.sync_with(list, store)).await {
+            Ok(synced) => {
+                if let Err(error) = synced? {
+                    tracing::warn!(%waba, %error, "the templates could not be synchronised");
+                }
+            }
             Err(_elapsed) => tracing::warn!(%waba, "WhatsApp did not list its templates in time"),
         }
         Ok(())
@@ -153,8 +205,8 @@ impl Application {
 
     /// WhatsApp lists every language by itself; here they are one template, whose first is the default language if there
     /// is a text in it.
-    fn merge_languages(&self, found: Vec<ProviderTemplate>) -> BTreeMap<String, Vec<ProviderTemplate>> {
-        let mut named: BTreeMap<String, Vec<ProviderTemplate>> = BTreeMap::new();
+    fn merge_languages(&self, found: Vec<ProviderTemplate>) -> Named {
+        let mut named: Named = BTreeMap::new();
         for template in found {
             named.entry(template.name.clone()).or_default().push(template);
         }
@@ -165,12 +217,7 @@ impl Application {
         named
     }
 
-    async fn store_templates(
-        &self,
-        scope: AccountScope,
-        waba: &WabaId,
-        named: &BTreeMap<String, Vec<ProviderTemplate>>,
-    ) -> Result<(), Failure> {
+    async fn store_templates(&self, scope: AccountScope, waba: &WabaId, named: &Named) -> Result<(), Failure> {
         for (name, languages) in named {
             let id = TemplateId::new(self.ports.clock.now(), random(&*self.ports.entropy)?);
             let Some(first) = languages.first() else { continue };

@@ -116,14 +116,16 @@ impl PhoneNumber {
         let cleaned = plus_and_digits(input)?;
         let Ok(number) = PHONE_NUMBER_UTIL.parse(cleaned, None) else { return Err(PhoneNumberError::Invalid) };
         let country = PHONE_NUMBER_UTIL.get_region_for_number(&number).ok_or(PhoneNumberError::Invalid)?;
-        if !PHONE_NUMBER_UTIL.is_valid_number_for_region(&number, country) {
+        // A number is valid in its country if it is of a type that there is. To ask for that apart would cost as much again.
+        let number_type = number.get_type();
+        if number_type == PhoneNumberType::Unknown {
             return Err(PhoneNumberError::Invalid);
         }
         Ok(Self {
             e164: number.format_as(PhoneNumberFormat::E164).into_owned(),
             calling_code_len: number.country_code.to_string().len(),
             country: Country::recall(country.as_region_str().as_str()).ok_or(PhoneNumberError::Invalid)?,
-            number_type: number.get_type().into(),
+            number_type: number_type.into(),
         })
     }
 

@@ -6,5 +6,6 @@ pub mod postgres;
 mod rows;
 mod schema;
 mod sqlite;
+mod statement;
 
 pub use sqlite::{Holder, OpenError, SqliteSettings, SqliteStore, is_unused, migrate};

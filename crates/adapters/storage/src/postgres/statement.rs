@@ -1,12 +1,12 @@
 //! Statements in PostgreSQL's own words, whose arguments are arrays: one text, prepared once, however many rows.
 
-use std::marker::PhantomData;
-
-use diesel::expression::{Expression, Selectable};
 use diesel::pg::Pg;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text};
+
+use crate::statement::{self, Argument, Changing, Fetch, Fetching};
+pub(super) use crate::statement::{Change, change};
 
 /// The values of one argument, `$1` and so on: one for each row, or a single one for all.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ values_from! {
     Blob(&'a [u8]);
 }
 
-impl Values<'_> {
+impl Argument<Pg> for Values<'_> {
     fn push<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         match self {
             Self::Texts(values) => out.push_bind_param_value_only::<Array<Text>, _>(values),
@@ -77,113 +77,18 @@ macro_rules! columns {
 }
 pub(super) use columns;
 
-/// A statement that changes rows.
-pub(super) trait Change: 'static {
-    /// Its text, with `$1` and so on where the arguments go.
-    const SQL: &'static str;
-}
-
-/// A statement that answers with rows.
-pub(super) trait Fetch: 'static {
-    /// What a row is read into; its columns stand between the two halves of the text.
-    type Row: Selectable<Pg>;
-
-    /// Its text.
-    const SQL: [&'static str; 2];
-}
-
-/// Names a statement: `change!(Name, "UPDATE …")` or `fetch!(Name -> Row, "SELECT ", " FROM …")`.
-macro_rules! change {
-    ($(#[$doc:meta])* $name:ident, $sql:expr) => {
-        $(#[$doc])*
-        struct $name;
-
-        impl $crate::postgres::statement::Change for $name {
-            const SQL: &'static str = $sql;
-        }
-    };
-}
-pub(super) use change;
-
+/// Names a statement: `fetch!(Name -> Row, "SELECT ", " FROM …")`.
 macro_rules! fetch {
-    ($(#[$doc:meta])* $name:ident -> $row:ty, $head:expr, $tail:expr) => {
-        $(#[$doc])*
-        struct $name;
-
-        impl $crate::postgres::statement::Fetch for $name {
-            type Row = $row;
-
-            const SQL: [&'static str; 2] = [$head, $tail];
-        }
+    ($($statement:tt)+) => {
+        $crate::statement::fetch_of!(diesel::pg::Pg; $($statement)+);
     };
 }
 pub(super) use fetch;
 
-/// A [`Change`] with its arguments.
-pub(super) struct Changing<'a, S> {
-    arguments: Vec<Values<'a>>,
-    statement: PhantomData<fn() -> S>,
+pub(super) const fn changing<S: Change>(arguments: Vec<Values<'_>>) -> Changing<Values<'_>, S> {
+    statement::changing(arguments)
 }
 
-pub(super) fn changing<S: Change>(arguments: Vec<Values<'_>>) -> Changing<'_, S> {
-    Changing { arguments, statement: PhantomData }
-}
-
-impl<S: Change> QueryFragment<Pg> for Changing<'_, S> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(S::SQL);
-        self.arguments.iter().try_for_each(|values| values.push(&mut out))
-    }
-}
-
-// The text depends on nothing but `S`, so what was prepared for `S` is right for every use.
-impl<S: Change> QueryId for Changing<'_, S> {
-    type QueryId = S;
-
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-
-/// A [`Fetch`] with its arguments.
-pub(super) struct Fetching<'a, S> {
-    arguments: Vec<Values<'a>>,
-    statement: PhantomData<fn() -> S>,
-}
-
-pub(super) fn fetching<S: Fetch>(arguments: Vec<Values<'_>>) -> Fetching<'_, S> {
-    Fetching { arguments, statement: PhantomData }
-}
-
-impl<S: Fetch> QueryFragment<Pg> for Fetching<'_, S>
-where
-    <S::Row as Selectable<Pg>>::SelectExpression: QueryFragment<Pg>,
-{
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let [head, tail] = S::SQL;
-        out.push_sql(head);
-        // The expression lives too short to be walked itself; it is columns, and binds nothing.
-        out.push_sql(&columns_of::<S::Row>()?);
-        out.push_sql(tail);
-        self.arguments.iter().try_for_each(|values| values.push(&mut out))
-    }
-}
-
-/// `"table"."column", …`
-fn columns_of<R>() -> QueryResult<String>
-where
-    R: Selectable<Pg>,
-    R::SelectExpression: QueryFragment<Pg>,
-{
-    let mut builder = diesel::pg::PgQueryBuilder::default();
-    R::construct_selection().to_sql(&mut builder, &Pg)?;
-    Ok(diesel::query_builder::QueryBuilder::<Pg>::finish(builder))
-}
-
-impl<S: Fetch> QueryId for Fetching<'_, S> {
-    type QueryId = S;
-
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-
-impl<S: Fetch> Query for Fetching<'_, S> {
-    type SqlType = <<S::Row as Selectable<Pg>>::SelectExpression as Expression>::SqlType;
+pub(super) const fn fetching<S: Fetch>(arguments: Vec<Values<'_>>) -> Fetching<Values<'_>, S> {
+    statement::fetching(arguments)
 }

@@ -14,8 +14,8 @@ use crate::schema::deliveries;
 pub(crate) use self::log::{CountRow, DeadLetterRow, GIVEN_UP, IdRange};
 
 /// The columns that tell how far a delivery has come.
-#[derive(Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = deliveries, treat_none_as_default_value = false, treat_none_as_null = true)]
+#[derive(Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = deliveries)]
 pub(crate) struct WayRow {
     pub(crate) status: String,
     pub(crate) queued_at: Option<i64>,
@@ -93,8 +93,8 @@ impl After {
     }
 }
 
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = deliveries, treat_none_as_default_value = false)]
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = deliveries)]
 pub(crate) struct DeliveryRow {
     pub(crate) account_id: String,
     pub(crate) id: String,

@@ -28,8 +28,8 @@ impl Places {
 }
 
 /// A ledger. Its lists are short: the send caps and the limit of failures bound them.
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = number_ledgers, treat_none_as_default_value = false)]
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = number_ledgers)]
 pub(crate) struct LedgerRow {
     pub(crate) account_id: String,
     pub(crate) mode: String,

@@ -6,8 +6,8 @@ use whatotp_vault::{BlindIndex, Kid, Sealed};
 use super::{InColumn, Read, ScopeColumns, hash, moment, scope, unix_ms};
 use crate::schema::otp_sessions;
 
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = otp_sessions, treat_none_as_default_value = false)]
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = otp_sessions)]
 pub(crate) struct SessionRow {
     pub(crate) account_id: String,
     pub(crate) id: String,

@@ -10,6 +10,7 @@ use whatotp_ports::{
 };
 use whatotp_vault::MessageIndex;
 
+use super::statement::{Value, change, changing, fetch, fetching, values};
 use super::update::update;
 use super::{SqliteStore, idempotency, listing, provider_messages, reports};
 use crate::failure::Failure;
@@ -148,6 +149,69 @@ impl DeliveryStore for SqliteStore {
     }
 }
 
+fetch!(Step -> StepRow, "SELECT ", " FROM deliveries WHERE account_id = ?1 AND id = ?2 AND mode = ?3");
+
+fetch!(Target -> TargetRow, "SELECT ", " FROM deliveries WHERE account_id = ?1 AND id = ?2 AND mode = ?3");
+
+fetch!(
+    Held -> TargetRow,
+    "SELECT ",
+    " FROM deliveries WHERE account_id = ?1 AND id = ?2 AND mode = ?3 AND lease_token = ?4 AND leased = 1"
+);
+
+fetch!(Due -> DeliveryRow, "SELECT ", " FROM deliveries WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2");
+
+change!(
+    TakeLease,
+    "UPDATE deliveries SET leased = ?4, lease_token = ?5, due_at = ?6 WHERE account_id = ?1 AND id = ?2 AND mode = ?3"
+);
+
+change!(
+    SaveProgress,
+    "UPDATE deliveries SET route = ?4, sender_id = ?5, attempts = attempts + ?6, in_doubt = in_doubt + ?7, leased = 0,
+        due_at = ?8, status = ?9, queued_at = ?10, unknown_at = ?11, accepted_at = ?12, sent_at = ?13, canceled_at = ?14,
+        expired_at = ?15, failed_at = ?16, delivered_at = ?17, read_at = ?18, error_code = ?19, error_title = ?20,
+        error_detail = ?21
+     WHERE account_id = ?1 AND id = ?2 AND mode = ?3"
+);
+
+change!(
+    SaveReport,
+    "UPDATE deliveries SET due_at = ?4, status = ?5, queued_at = ?6, unknown_at = ?7, accepted_at = ?8, sent_at = ?9,
+        canceled_at = ?10, expired_at = ?11, failed_at = ?12, delivered_at = ?13, read_at = ?14, error_code = ?15,
+        error_title = ?16, error_detail = ?17
+     WHERE account_id = ?1 AND id = ?2 AND mode = ?3"
+);
+
+change!(
+    Insert,
+    "INSERT INTO deliveries (account_id, id, mode, session_id, template_id, previous_id, recipient, number, variables,
+        metadata, locale, route, sender_id, fallback, attempts, in_doubt, lease_token, leased, due_at, created_at,
+        expires_at, country, key_id, request_id, status, queued_at, unknown_at, accepted_at, sent_at, canceled_at,
+        expired_at, failed_at, delivered_at, read_at, error_code, error_title, error_detail)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
+        ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37)"
+);
+
+/// The columns of [`WayRow`], in its order.
+fn way_values(way: &WayRow) -> [Value<'_>; 13] {
+    [
+        way.status.as_str().into(),
+        way.queued_at.into(),
+        way.unknown_at.into(),
+        way.accepted_at.into(),
+        way.sent_at.into(),
+        way.canceled_at.into(),
+        way.expired_at.into(),
+        way.failed_at.into(),
+        way.delivered_at.into(),
+        way.read_at.into(),
+        way.error_code.into(),
+        way.error_title.as_deref().into(),
+        way.error_detail.as_deref().into(),
+    ]
+}
+
 /// One delivery.
 #[auto_type(no_type_alias)]
 pub(super) fn this<'a>(account: &'a str, mode: &'a str, id: &'a str) -> _ {
@@ -171,8 +235,7 @@ pub(super) fn step(
     id: DeliveryId,
 ) -> Result<Option<StepRow>, Failure> {
     let (ScopeColumns { account, mode }, id) = (scope.into(), id.to_string());
-    let row = dsl::deliveries.filter(this(&account, mode, &id)).select(StepRow::as_select());
-    Ok(row.get_result(connection).optional()?)
+    Ok(fetching::<Step>(values![account.as_str(), id.as_str(), mode]).get_result(connection).optional()?)
 }
 
 /// What a report on a delivery needs to know of it.
@@ -182,8 +245,7 @@ pub(super) fn target(
     id: DeliveryId,
 ) -> Result<Option<TargetRow>, Failure> {
     let (ScopeColumns { account, mode }, id) = (scope.into(), id.to_string());
-    let row = dsl::deliveries.filter(this(&account, mode, &id)).select(TargetRow::as_select());
-    Ok(row.get_result(connection).optional()?)
+    Ok(fetching::<Target>(values![account.as_str(), id.as_str(), mode]).get_result(connection).optional()?)
 }
 
 /// Writes down what a report changes.
@@ -191,11 +253,13 @@ pub(super) fn save_report(
     connection: &mut SqliteConnection,
     scope: AccountScope,
     id: DeliveryId,
-    way: WayRow,
+    way: &WayRow,
     due_at: Option<i64>,
 ) -> Result<(), Failure> {
     let (ScopeColumns { account, mode }, id) = (scope.into(), id.to_string());
-    update(dsl::deliveries, this(&account, mode, &id), (way, dsl::due_at.eq(due_at))).execute(connection)?;
+    let mut values = values![account.as_str(), id.as_str(), mode, due_at];
+    values.extend(way_values(way));
+    changing::<SaveReport>(values).execute(connection)?;
     Ok(())
 }
 
@@ -207,7 +271,34 @@ pub(super) fn insert(
     now: Timestamp,
 ) -> Result<DeliveryRow, Failure> {
     let row = DeliveryRow::new(new, after, now);
-    diesel::insert_into(dsl::deliveries).values(&row).execute(connection)?;
+    let mut values = values![
+        row.account_id.as_str(),
+        row.id.as_str(),
+        row.mode.as_str(),
+        row.session_id.as_deref(),
+        row.template_id.as_deref(),
+        row.previous_id.as_deref(),
+        row.recipient.as_slice(),
+        row.number.as_slice(),
+        row.variables.as_deref(),
+        row.metadata.as_deref(),
+        row.locale.as_deref(),
+        row.route,
+        row.sender_id.as_deref(),
+        row.fallback,
+        row.attempts,
+        row.in_doubt,
+        row.lease_token,
+        row.leased,
+        row.due_at,
+        row.created_at,
+        row.expires_at,
+        row.country.as_deref(),
+        row.key_id.as_deref(),
+        row.request_id.as_deref(),
+    ];
+    values.extend(way_values(&row.way));
+    changing::<Insert>(values).execute(connection)?;
     Ok(row)
 }
 
@@ -249,13 +340,9 @@ fn claim_due(
     limit: u32,
     now: Timestamp,
 ) -> Result<Vec<ClaimedDelivery>, Failure> {
-    let due = dsl::deliveries
-        .filter(dsl::due_at.le(now.unix_ms()))
-        .order(dsl::due_at)
-        .limit(limit.into())
-        .select(DeliveryRow::as_select());
-    let mut claimed = Vec::new();
-    for row in due.load(connection)? {
+    let due: Vec<DeliveryRow> = fetching::<Due>(values![now.unix_ms(), i64::from(limit)]).load(connection)?;
+    let mut claimed = Vec::with_capacity(due.len());
+    for row in due {
         let (account, mode, id, token) = (row.account_id.clone(), row.mode.clone(), row.id.clone(), row.next_token());
         let delivery = row.read_claimed();
         // One row that cannot be read must not keep all the others from being sent.
@@ -263,8 +350,8 @@ fn claim_due(
             Ok(_) => (1, now.plus(lease_for)),
             Err(_) => (0, now.plus(UNREADABLE_PAUSE)),
         };
-        let lease = (dsl::leased.eq(leased), dsl::lease_token.eq(token), dsl::due_at.eq(due_at.unix_ms()));
-        update(dsl::deliveries, this(&account, &mode, &id), lease).execute(connection)?;
+        let lease = values![account.as_str(), id.as_str(), mode.as_str(), leased, token, due_at.unix_ms()];
+        changing::<TakeLease>(lease).execute(connection)?;
         match delivery {
             Ok(delivery) => claimed.push(delivery),
             Err(unreadable) => {
@@ -282,11 +369,8 @@ fn record_progress(
 ) -> Result<Option<Delivery>, Failure> {
     let ScopeColumns { account, mode } = lease.scope.into();
     let id = lease.delivery.to_string();
-    let held = dsl::deliveries
-        .filter(this(&account, mode, &id))
-        .filter(dsl::lease_token.eq(lease.token))
-        .filter(dsl::leased.eq(1));
-    let Some(target) = held.select(TargetRow::as_select()).get_result(connection).optional()? else { return Ok(None) };
+    let held = fetching::<Held>(values![account.as_str(), id.as_str(), mode, lease.token]);
+    let Some(target) = held.get_result::<TargetRow>(connection).optional()? else { return Ok(None) };
     let mut delivery = merged(target.way.read()?, &progress.events);
     if let Some(message) = &progress.provider_message {
         // The end of the lease is as near to now as can be told from here.
@@ -302,16 +386,19 @@ fn record_progress(
     // What has arrived needs nobody any more, whatever a worker that did not know of it yet has planned.
     let knew = progress.events.iter().any(|event| event.status >= DeliveryStatus::Delivered);
     let due_at = progress.due_at.filter(|_| knew || delivery.status() < DeliveryStatus::Delivered);
-    let news = (
-        WayRow::new(&delivery),
-        dsl::route.eq(route),
-        dsl::sender_id.eq(sender),
-        dsl::attempts.eq(dsl::attempts + i64::from(progress.attempted)),
-        dsl::in_doubt.eq(dsl::in_doubt + i64::from(progress.attempted && progress.in_doubt)),
-        dsl::leased.eq(0),
-        dsl::due_at.eq(due_at.map(Timestamp::unix_ms)),
-    );
-    update(dsl::deliveries, this(&account, mode, &id), news).execute(connection)?;
+    let way = WayRow::new(&delivery);
+    let mut values = values![
+        account.as_str(),
+        id.as_str(),
+        mode,
+        route,
+        sender.as_deref(),
+        i64::from(progress.attempted),
+        i64::from(progress.attempted && progress.in_doubt),
+        due_at.map(Timestamp::unix_ms),
+    ];
+    values.extend(way_values(&way));
+    changing::<SaveProgress>(values).execute(connection)?;
     Ok(Some(delivery))
 }
 

@@ -5,9 +5,23 @@ use diesel::prelude::*;
 use whatotp_domain::{NumberLedger, NumberLedgers};
 use whatotp_ports::LedgerKey;
 
+use super::statement::{change, changing, fetch, fetching, values};
 use crate::failure::Failure;
 use crate::rows::{LedgerRow, Places, ledger_place};
 use crate::schema::number_ledgers::dsl;
+
+fetch!(
+    Find -> LedgerRow,
+    "SELECT ",
+    " FROM number_ledgers WHERE account_id = ?1 AND mode = ?2 AND number = ?3"
+);
+
+change!(
+    Put,
+    "REPLACE INTO number_ledgers (account_id, mode, number, sends, failures, live, verified_at, short_failures, in_a_row,
+        reserved)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+);
 
 /// The ledger of one number.
 #[auto_type(no_type_alias)]
@@ -25,11 +39,8 @@ pub(super) fn load(connection: &mut SqliteConnection, places: &Places) -> Result
 /// What is counted of a number in one place, if anything is.
 pub(super) fn find(connection: &mut SqliteConnection, key: &LedgerKey) -> Result<Option<NumberLedger>, Failure> {
     let (account, mode) = ledger_place(key);
-    let row = dsl::number_ledgers
-        .filter(this(&account, mode, key.number.as_bytes()))
-        .select(LedgerRow::as_select())
-        .get_result(connection)
-        .optional()?;
+    let find = fetching::<Find>(values![account.as_str(), mode, key.number.as_bytes().as_slice()]);
+    let row: Option<LedgerRow> = find.get_result(connection).optional()?;
     Ok(row.map(|row| row.read()).transpose()?)
 }
 
@@ -41,7 +52,20 @@ pub(super) fn save(connection: &mut SqliteConnection, places: &Places, ledgers: 
 }
 
 fn put(connection: &mut SqliteConnection, key: &LedgerKey, ledger: &NumberLedger) -> Result<(), Failure> {
-    diesel::replace_into(dsl::number_ledgers).values(&LedgerRow::new(key, ledger)).execute(connection)?;
+    let row = LedgerRow::new(key, ledger);
+    let values = values![
+        row.account_id.as_str(),
+        row.mode.as_str(),
+        row.number.as_slice(),
+        row.sends.as_str(),
+        row.failures.as_str(),
+        row.live.as_str(),
+        row.verified_at,
+        row.short_failures.as_str(),
+        row.in_a_row,
+        row.reserved.as_str(),
+    ];
+    changing::<Put>(values).execute(connection)?;
     Ok(())
 }
 

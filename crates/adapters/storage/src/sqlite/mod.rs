@@ -21,6 +21,7 @@ mod quotas;
 mod reports;
 mod senders;
 mod sessions;
+mod statement;
 mod templates;
 mod tickets;
 mod traffic;

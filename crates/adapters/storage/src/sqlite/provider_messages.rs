@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use whatotp_domain::{AccountScope, DeliveryId, Timestamp};
 use whatotp_vault::MessageIndex;
 
+use super::statement::{change, changing, fetch, fetching, values};
 use crate::failure::Failure;
 use crate::rows::ProviderMessageRow;
 use crate::schema::provider_messages::dsl;
@@ -19,6 +20,14 @@ pub(super) const fn day(moment: Timestamp) -> i64 {
     moment.unix_ms().div_euclid(DAY_MS)
 }
 
+change!(
+    Insert,
+    "INSERT INTO provider_messages (day, message, account_id, mode, delivery_id) VALUES (?1, ?2, ?3, ?4, ?5)
+     ON CONFLICT (day, message) DO NOTHING"
+);
+
+fetch!(OfDay -> ProviderMessageRow, "SELECT ", " FROM provider_messages WHERE day = ?1 AND message = ?2");
+
 /// Writes down the provider's id for a delivery.
 pub(super) fn insert(
     connection: &mut SqliteConnection,
@@ -27,11 +36,9 @@ pub(super) fn insert(
     (scope, delivery): (AccountScope, DeliveryId),
 ) -> Result<(), Failure> {
     let row = ProviderMessageRow::new(day(told_at), message.as_bytes(), scope, delivery);
-    diesel::insert_into(dsl::provider_messages)
-        .values(&row)
-        .on_conflict((dsl::day, dsl::message))
-        .do_nothing()
-        .execute(connection)?;
+    let values =
+        values![row.day, row.message.as_slice(), row.account_id.as_str(), row.mode.as_str(), row.delivery_id.as_str(),];
+    changing::<Insert>(values).execute(connection)?;
     Ok(())
 }
 
@@ -45,10 +52,8 @@ pub(super) fn find(
     for _ in 0..DAYS {
         let newest = dsl::provider_messages.filter(dsl::day.lt(end)).select(max(dsl::day));
         let Some(day) = newest.get_result::<Option<i64>>(connection)? else { break };
-        let row =
-            dsl::provider_messages.filter(dsl::day.eq(day)).filter(dsl::message.eq(message.as_bytes().as_slice()));
-        let row = row.select(ProviderMessageRow::as_select()).get_result(connection).optional()?;
-        if let Some(row) = row {
+        let row = fetching::<OfDay>(values![day, message.as_bytes().as_slice()]);
+        if let Some(row) = row.get_result::<ProviderMessageRow>(connection).optional()? {
             return Ok(Some(row.read()?));
         }
         end = day;

@@ -5,6 +5,7 @@ use whatotp_domain::{AccountScope, DeliveryEvent, DeliveryId, DeliveryStatus, Ti
 use whatotp_ports::{DeliveryKind, Report, Reported};
 use whatotp_vault::MessageIndex;
 
+use super::statement::{fetch, fetching, values};
 use super::{deliveries, provider_messages};
 use crate::failure::Failure;
 use crate::rows::{TargetRow, WaitingReportRow, WayRow};
@@ -84,19 +85,21 @@ fn merge(
         (DeliveryStatus::Failed | DeliveryStatus::Delivered | DeliveryStatus::Read, _) => None,
         _ => target.due_at,
     };
-    deliveries::save_report(connection, scope, id, way, due_at)?;
+    deliveries::save_report(connection, scope, id, &way, due_at)?;
     Ok(Some(Reported { scope, delivery: id, kind, status }))
 }
+
+fetch!(Waiting -> WaitingReportRow, "SELECT ", " FROM waiting_reports WHERE message = ?1");
 
 /// What was reported on a message before its id was told here. It waits no more.
 pub(super) fn take_waiting(
     connection: &mut SqliteConnection,
     message: &MessageIndex,
 ) -> Result<Vec<DeliveryEvent>, Failure> {
-    let of_message = dsl::waiting_reports.filter(dsl::message.eq(message.as_bytes().as_slice()));
-    let rows = of_message.select(WaitingReportRow::as_select()).load(connection)?;
+    let message = message.as_bytes().as_slice();
+    let rows: Vec<WaitingReportRow> = fetching::<Waiting>(values![message]).load(connection)?;
     if !rows.is_empty() {
-        diesel::delete(of_message).execute(connection)?;
+        diesel::delete(dsl::waiting_reports.filter(dsl::message.eq(message))).execute(connection)?;
     }
     let mut events = Vec::new();
     for row in rows {

@@ -13,6 +13,7 @@ use whatotp_ports::{
     SessionState, SessionStore, Settled, StoreResult, Subject, Withdrawal,
 };
 
+use super::statement::{fetch, fetching, values};
 use super::update::update;
 use super::{SqliteStore, deliveries, idempotency, ledgers};
 use crate::failure::Failure;
@@ -133,14 +134,16 @@ fn ended(status: SessionStatus, now: Timestamp) -> _ {
     (dsl::status.eq(status), dsl::finished_at.eq(now))
 }
 
+fetch!(Find -> SessionRow, "SELECT ", " FROM otp_sessions WHERE account_id = ?1 AND id = ?2 AND mode = ?3");
+
 fn load(
     connection: &mut SqliteConnection,
     scope: AccountScope,
     id: SessionId,
 ) -> Result<Option<SessionRecord>, Failure> {
     let (ScopeColumns { account, mode }, id) = (scope.into(), id.to_string());
-    let row = dsl::otp_sessions.filter(this(&account, mode, &id)).select(SessionRow::as_select());
-    Ok(row.get_result(connection).optional()?.map(SessionRow::read).transpose()?)
+    let row = fetching::<Find>(values![account.as_str(), id.as_str(), mode]).get_result::<SessionRow>(connection);
+    Ok(row.optional()?.map(SessionRow::read).transpose()?)
 }
 
 /// Ends a session that is pending at `now`. Returns whether it was.

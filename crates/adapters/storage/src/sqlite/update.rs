@@ -1,5 +1,5 @@
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::Bool;
 use diesel::sqlite::Sqlite;
 
@@ -22,13 +22,6 @@ where
     S: AsChangeset<Target = T>,
 {
     Update { table, filter, changes: changes.as_changeset() }
-}
-
-impl<T, W, C> Update<T, W, C> {
-    /// Asks for columns of the changed rows, as they are afterwards.
-    pub(super) fn returning<R: AppearsOnTable<T>>(self, columns: R) -> Returning<Self, R> {
-        Returning { update: self, columns }
-    }
 }
 
 impl<T, W, C> QueryFragment<Sqlite> for Update<T, W, C>
@@ -54,29 +47,3 @@ impl<T, W, C> QueryId for Update<T, W, C> {
 }
 
 impl<T, W, C> RunQueryDsl<SqliteConnection> for Update<T, W, C> {}
-
-/// An [`Update`] that answers with columns of the changed rows.
-pub(super) struct Returning<U, R> {
-    update: U,
-    columns: R,
-}
-
-impl<U: QueryFragment<Sqlite>, R: QueryFragment<Sqlite>> QueryFragment<Sqlite> for Returning<U, R> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        self.update.walk_ast(out.reborrow())?;
-        out.push_sql(" RETURNING ");
-        self.columns.walk_ast(out.reborrow())
-    }
-}
-
-impl<U, R> QueryId for Returning<U, R> {
-    type QueryId = ();
-
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<U, R: Expression> Query for Returning<U, R> {
-    type SqlType = R::SqlType;
-}
-
-impl<U, R> RunQueryDsl<SqliteConnection> for Returning<U, R> {}

@@ -5,6 +5,7 @@ use whatotp_ports::{Issued, NewSession, Resend, Resent, SessionRecord, Subject};
 use super::{dsl, end, load, this};
 use crate::failure::Failure;
 use crate::rows::{After, Places, ScopeColumns, SessionRow};
+use crate::sqlite::statement::{change, changing, values};
 use crate::sqlite::update::update;
 use crate::sqlite::{deliveries, idempotency, ledgers};
 
@@ -22,11 +23,46 @@ pub(super) fn issue(connection: &mut SqliteConnection, new: &NewSession, now: Ti
         Err(IssueRefused::Guess(refused)) => return Ok(Issued::NoGuesses(refused)),
     };
     let superseded = supersede(connection, scope, replaced, now)?;
-    diesel::insert_into(dsl::otp_sessions).values(SessionRow::new(&record)).execute(connection)?;
+    insert(connection, &SessionRow::new(&record))?;
     deliveries::insert(connection, &new.delivery, After::Nothing, now)?;
     ledgers::save(connection, &places, &number)?;
     idempotency::store(connection, new.claim.as_ref(), &Subject::Session(id))?;
     Ok(Issued::Created { record: Box::new(record), superseded })
+}
+
+change!(
+    Insert,
+    "INSERT INTO otp_sessions (account_id, id, mode, purpose, code_length, kid, recipient, number, metadata, delivery_id,
+        client_ip, status, attempts, attempts_max, sends, sends_max, created_at, expires_at, resend_available_at,
+        finished_at)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
+);
+
+fn insert(connection: &mut SqliteConnection, row: &SessionRow) -> Result<(), Failure> {
+    let values = values![
+        row.account_id.as_str(),
+        row.id.as_str(),
+        row.mode.as_str(),
+        row.purpose.as_str(),
+        row.code_length,
+        row.kid.as_str(),
+        row.recipient.as_slice(),
+        row.number.as_slice(),
+        row.metadata.as_deref(),
+        row.delivery_id.as_str(),
+        row.client_ip.as_deref(),
+        row.status.as_str(),
+        row.attempts,
+        row.attempts_max,
+        row.sends,
+        row.sends_max,
+        row.created_at,
+        row.expires_at,
+        row.resend_available_at,
+        row.finished_at,
+    ];
+    changing::<Insert>(values).execute(connection)?;
+    Ok(())
 }
 
 /// Ends the session whose place a new one has taken, if it is still pending.

@@ -1,13 +1,11 @@
-use diesel::dsl::case_when;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable, Text};
-use whatotp_domain::{Attempted, SessionStatus, Timestamp};
+use whatotp_domain::{Attempted, Timestamp};
 use whatotp_ports::{Attempt, SessionRecord, Settled, Subject};
 
-use super::{dsl, load, pending};
+use super::load;
 use crate::failure::Failure;
 use crate::rows::{Places, ScopeColumns, SessionRow};
-use crate::sqlite::update::update;
+use crate::sqlite::statement::{fetch, fetching, values};
 use crate::sqlite::{idempotency, ledgers};
 
 pub(super) fn settle(
@@ -36,6 +34,28 @@ pub(super) fn settle(
     Ok(Some(Settled::Done(record, attempted)))
 }
 
+fetch!(
+    /// Charges a right code.
+    Consume -> SessionRow,
+    "UPDATE otp_sessions SET attempts = attempts + 1, status = 'verified', finished_at = ?4
+     WHERE account_id = ?1 AND id = ?2 AND mode = ?3 AND status = 'pending' AND expires_at > ?4
+       AND attempts < attempts_max
+     RETURNING ",
+    ""
+);
+
+fetch!(
+    /// Charges a wrong one; the last attempt locks the session.
+    Miss -> SessionRow,
+    "UPDATE otp_sessions SET attempts = attempts + 1,
+        status = CASE WHEN attempts + 1 >= attempts_max THEN 'locked' ELSE status END,
+        finished_at = CASE WHEN attempts + 1 >= attempts_max THEN ?4 ELSE finished_at END
+     WHERE account_id = ?1 AND id = ?2 AND mode = ?3 AND status = 'pending' AND expires_at > ?4
+       AND attempts < attempts_max
+     RETURNING ",
+    ""
+);
+
 /// Charges the attempt in one statement, whose conditions are those of
 /// [`OtpSession::attempt`](whatotp_domain::OtpSession::attempt): a session that may not be tried is not touched.
 fn charge(
@@ -45,25 +65,11 @@ fn charge(
 ) -> Result<Option<SessionRecord>, Failure> {
     let ScopeColumns { account, mode } = attempt.scope.into();
     let id = attempt.session.to_string();
-    let open = pending(&account, mode, &id, now.unix_ms()).and(dsl::attempts.lt(dsl::attempts_max));
-    let attempts = dsl::attempts + 1;
-    let row = if attempt.matched {
-        let verified = (
-            dsl::attempts.eq(attempts),
-            dsl::status.eq(SessionStatus::Verified.as_str()),
-            dsl::finished_at.eq(now.unix_ms()),
-        );
-        update(dsl::otp_sessions, open, verified).returning(SessionRow::as_returning()).get_result(connection)
+    let values = values![account.as_str(), id.as_str(), mode, now.unix_ms()];
+    let row: QueryResult<SessionRow> = if attempt.matched {
+        fetching::<Consume>(values).get_result(connection)
     } else {
-        let last = attempts.ge(dsl::attempts_max);
-        let (locked, now) =
-            (SessionStatus::Locked.as_str().into_sql::<Text>(), now.unix_ms().into_sql::<Nullable<BigInt>>());
-        let wrong = (
-            dsl::attempts.eq(attempts),
-            dsl::status.eq(case_when(last, locked).otherwise(dsl::status)),
-            dsl::finished_at.eq(case_when(last, now).otherwise(dsl::finished_at)),
-        );
-        update(dsl::otp_sessions, open, wrong).returning(SessionRow::as_returning()).get_result(connection)
+        fetching::<Miss>(values).get_result(connection)
     };
     Ok(row.optional()?.map(SessionRow::read).transpose()?)
 }
