@@ -6,9 +6,8 @@ use whatotp_domain::{
     AccountId, AccountScope, EventKind, MessageTemplate, Mode, SenderQuality, TemplateId, TemplateStatus, Timestamp,
     Translation, WabaId,
 };
-use whatotp_ports::{Account, CatalogError, Origin, ProviderTemplate, Topic, random};
+use whatotp_ports::{CatalogError, Origin, ProviderTemplate, Topic, random};
 
-use crate::routing::Routing;
 use crate::{Application, Failure};
 
 /// How long a request waits for WhatsApp to list its templates, when nothing is known of them yet.
@@ -71,16 +70,12 @@ impl Application {
             self.sync_quality(origin).await?;
             by_waba.entry(origin.sender.waba.clone()).or_default().push(origin);
         }
-        let accounts = self.ports.accounts.list_accounts().await?;
         let mut synced = Vec::new();
         for (waba, origins) in by_waba {
-            let list = async || self.listed_by_any(&origins).await;
-            let templates =
-                self.sync_with(list, async |named| self.store_everywhere(&routing, &accounts, &waba, named).await);
-            let templates = templates.await?;
-            match &templates {
-                Ok(_) => self.have_read(&routing, &accounts, &waba).await,
-                Err(error) => tracing::warn!(waba = %waba, %error, "the templates could not be synchronised"),
+            let scopes = self.scopes_of(&waba).await?;
+            let templates = self.sync(&waba, &origins, &scopes).await?;
+            if templates.is_ok() {
+                self.have_read(&waba, &scopes).await;
             }
             synced.push(Synced { waba, templates });
         }
@@ -91,34 +86,37 @@ impl Application {
     /// synchronisation brings them.
     pub(crate) async fn resync(&self, origin: &Origin) -> Result<(), Failure> {
         let waba = &origin.sender.waba;
-        let (routing, accounts) = (self.routing().await?, self.ports.accounts.list_accounts().await?);
-        let list = async || self.ports.catalog.templates(&origin.sender).await;
-        let store = async |named: &_| self.store_everywhere(&routing, &accounts, waba, named).await;
-        match self.sync_with(list, store).await? {
-            Ok(_) => self.have_read(&routing, &accounts, waba).await,
-            Err(error) => tracing::warn!(%waba, %error, "the templates could not be synchronised"),
+        let scopes = self.scopes_of(waba).await?;
+        if self.sync(waba, &[origin], &scopes).await?.is_ok() {
+            self.have_read(waba, &scopes).await;
         }
         Ok(())
     }
 
-    /// Lists templates and stores them. Returns how many there are, in how many languages.
-    async fn sync_with(
+    /// Stores a business account's templates in these scopes. Returns how many there are, in how many languages.
+    async fn sync(
         &self,
-        list: impl AsyncFn() -> Result<Vec<ProviderTemplate>, CatalogError>,
-        store: impl AsyncFn(&Named) -> Result<(), Failure>,
+        waba: &WabaId,
+        origins: &[&Origin],
+        scopes: &[AccountScope],
     ) -> Result<Result<(usize, usize), CatalogError>, Failure> {
         let mut tries = 0;
         loop {
             tries += 1;
             let known = *self.decisions.0.lock().await;
-            let found = match list().await {
+            let found = match self.listed_by_any(origins).await {
                 Ok(found) => found,
-                Err(error) => return Ok(Err(error)),
+                Err(error) => {
+                    tracing::warn!(%waba, %error, "the templates could not be synchronised");
+                    return Ok(Err(error));
+                }
             };
             let (languages, named) = (found.len(), self.merge_languages(found));
             let count = self.decisions.0.lock().await;
             if *count == known {
-                store(&named).await?;
+                for scope in scopes {
+                    self.store_templates(*scope, waba, &named).await?;
+                }
             } else if tries < TRIES {
                 continue;
             } else {
@@ -128,25 +126,17 @@ impl Application {
         }
     }
 
-    /// Stores a business account's templates for every account that sends from it.
-    async fn store_everywhere(
-        &self,
-        routing: &Routing,
-        accounts: &[Account],
-        waba: &WabaId,
-        named: &Named,
-    ) -> Result<(), Failure> {
-        for account in accounts.iter().filter(|account| routing.uses(account.id, waba)) {
-            let scope = AccountScope { account: account.id, mode: Mode::Live };
-            self.store_templates(scope, waba, named).await?;
-        }
-        Ok(())
+    /// Every account that sends from a business account.
+    async fn scopes_of(&self, waba: &WabaId) -> Result<Vec<AccountScope>, Failure> {
+        let (routing, accounts) = (self.routing().await?, self.ports.accounts.list_accounts().await?);
+        let accounts = accounts.iter().filter(|account| routing.uses(account.id, waba));
+        Ok(accounts.map(|account| AccountScope { account: account.id, mode: Mode::Live }).collect())
     }
 
     /// A request that needs these templates need not read them again.
-    async fn have_read(&self, routing: &Routing, accounts: &[Account], waba: &WabaId) {
-        for account in accounts.iter().filter(|account| routing.uses(account.id, waba)) {
-            *self.first_syncs.of(account.id, waba).lock().await = Some(self.ports.clock.now());
+    async fn have_read(&self, waba: &WabaId, scopes: &[AccountScope]) {
+        for scope in scopes {
+            *self.first_syncs.of(scope.account, waba).lock().await = Some(self.ports.clock.now());
         }
     }
 
@@ -190,14 +180,8 @@ impl Application {
             return Ok(());
         }
         *last = Some(now);
-        let list = async || self.ports.catalog.templates(&origin.sender).await;
-        let store = async |named: &_| self.store_templates(scope, waba, named).await;
-        match tokio::time::timeout(PATIENCE, self.sync_with(list, store)).await {
-            Ok(synced) => {
-                if let Err(error) = synced? {
-                    tracing::warn!(%waba, %error, "the templates could not be synchronised");
-                }
-            }
+        match tokio::time::timeout(PATIENCE, self.sync(waba, &[origin], &[scope])).await {
+            Ok(synced) => drop(synced?),
             Err(_elapsed) => tracing::warn!(%waba, "WhatsApp did not list its templates in time"),
         }
         Ok(())

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::oneshot;
 use whatotp_domain::{
     Locale, OtpButton, SenderId, SenderQuality, TemplateBody, TemplateButton, TemplateCategory, TemplateStatus,
     Translation, Variables, WabaId,
@@ -22,6 +23,7 @@ pub(crate) struct FakeCatalog {
     qualities: Mutex<BTreeMap<SenderId, SenderQuality>>,
     reads: Mutex<Vec<WabaId>>,
     falls_silent: AtomicBool,
+    withheld: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
 impl FakeCatalog {
@@ -45,6 +47,13 @@ impl FakeCatalog {
         self.falls_silent.store(true, Ordering::SeqCst);
     }
 
+    /// The next list is the one of the moment in which it is asked for, and comes when the sender is dropped.
+    pub(crate) fn withholds_a_list(&self) -> oneshot::Sender<()> {
+        let (release, withheld) = oneshot::channel();
+        *self.withheld.lock().unwrap() = Some(withheld);
+        release
+    }
+
     /// How often templates were asked for.
     pub(crate) fn reads(&self) -> usize {
         self.reads.lock().unwrap().len()
@@ -61,6 +70,12 @@ impl Catalog for FakeCatalog {
         self.reads.lock().unwrap().push(sender.waba.clone());
         if self.falls_silent.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
+        }
+        let withheld = self.withheld.lock().unwrap().take();
+        if let Some(withheld) = withheld {
+            let listed = self.templates.lock().unwrap().get(&sender.waba).cloned();
+            withheld.await.unwrap_err();
+            return listed.ok_or_else(unreachable);
         }
         // Others may ask meanwhile.
         tokio::task::yield_now().await;

@@ -67,6 +67,26 @@ async fn a_paused_language_is_not_sent_until_it_is_approved_again() {
 }
 
 #[tokio::test]
+async fn a_list_that_a_decision_has_overtaken_is_asked_for_again() {
+    let stage = knowing(1).await;
+    let (reads, release) = (stage.catalog.reads(), stage.catalog.withholds_a_list());
+    let app = stage.app.clone();
+    let sync = tokio::spawn(async move { app.sync_templates().await.unwrap() });
+    while stage.catalog.reads() == reads {
+        tokio::task::yield_now().await;
+    }
+    let paused = status(&stage, "es", TemplateStatus::Paused, EventKind::TemplatePaused);
+    stage.app.ingest(vec![paused]).await.unwrap();
+    let mut listed = login_code_in(&["en", "es"]);
+    listed[1].translation.status = TemplateStatus::Paused;
+    stage.catalog.lists(&waba(), listed);
+    drop(release);
+    assert_eq!(sync.await.unwrap()[0].templates, Ok((1, 2)));
+    assert_eq!(stage.catalog.reads(), reads + 2);
+    assert_eq!(language_of_the_next(&stage).await.as_deref(), Some("en"));
+}
+
+#[tokio::test]
 async fn a_decision_is_told_once_and_has_the_rest_looked_up() {
     let stage = knowing(0).await;
     let mut sync = stage.app.ports().wakeups.subscribe(Topic::Templates);
