@@ -5,7 +5,7 @@ use whatotp_testkit::fixtures::an_account;
 
 use super::server::{empty, migrated, server, settings};
 
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "2026-11-23-000000_first_tables",
     "2026-11-23-000001_senders_and_reports",
     "2026-11-23-000002_guess_budgets",
@@ -15,6 +15,7 @@ const NAMES: [&str; 9] = [
     "2026-11-23-000006_users",
     "2026-11-23-000007_audit_and_tickets",
     "2026-11-23-000008_delivery_log",
+    "2026-11-23-000009_domains",
 ];
 
 async fn refused(settings: &PostgresSettings) -> PostgresOpenError {
