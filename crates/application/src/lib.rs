@@ -197,10 +197,21 @@ impl Application {
     /// The use cases over these ports.
     #[must_use]
     pub fn new(ports: Ports, keyring: Arc<Keyring>, policy: Policy) -> Self {
+        Self::over(ports, keyring, Arc::new(policy))
+    }
+
+    /// The same keys and rules over other ports: for whoever puts an adapter of their own in the place of one of ours.
+    /// What was read through the old ports is not remembered.
+    #[must_use]
+    pub fn with_ports(&self, ports: Ports) -> Self {
+        Self::over(ports, self.keyring.clone(), self.policy.clone())
+    }
+
+    fn over(ports: Ports, keyring: Arc<Keyring>, policy: Arc<Policy>) -> Self {
         Self {
             ports,
             keyring,
-            policy: Arc::new(policy),
+            policy,
             routing: Arc::default(),
             retries: Arc::default(),
             first_syncs: Arc::default(),

@@ -8,6 +8,10 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::Failure;
+use crate::http::member;
+
+/// The longest that a server is warmed up.
+const WARM_UP: Duration = Duration::from_millis(500);
 
 /// How much is asked.
 #[derive(Clone, Copy)]
@@ -28,8 +32,10 @@ pub(crate) trait Caller: Send + 'static {
 /// What came of it.
 pub(crate) struct Heard<C> {
     pub(crate) callers: Vec<C>,
-    /// Each request's time, sorted.
+    /// The time of each request that was answered, sorted.
     pub(crate) times: Vec<Duration>,
+    /// How many requests were turned away with 503 `overloaded`.
+    pub(crate) turned_away: u64,
     pub(crate) took: Duration,
 }
 
@@ -47,6 +53,11 @@ impl<C> Heard<C> {
 }
 
 impl Load {
+    /// The same for a sixth of the time, at most half a second: a pool opens its connections, caches fill.
+    pub(crate) fn warm_up(self) -> Self {
+        Self { duration: WARM_UP.min(self.duration / 6), ..self }
+    }
+
     /// Lets each caller ask over a connection of its own until the time is over or it has nothing left to ask.
     pub(crate) async fn run<C: Caller>(self, address: &str, callers: Vec<C>) -> Result<Heard<C>, Failure> {
         let address: Arc<str> = address.into();
@@ -56,33 +67,48 @@ impl Load {
         for caller in callers {
             tasks.spawn(converse(address.clone(), caller, end));
         }
-        let (mut callers, mut times) = (Vec::new(), Vec::new());
+        let (mut callers, mut times, mut turned_away) = (Vec::new(), Vec::new(), 0);
         while let Some(done) = tasks.join_next().await {
-            let (caller, own) = done??;
-            callers.push(caller);
-            times.extend(own);
+            let one: Conversation<C> = done??;
+            callers.push(one.caller);
+            times.extend(one.times);
+            turned_away += one.turned_away;
         }
         let took = start.elapsed();
         times.sort_unstable();
-        Ok(Heard { callers, times, took })
+        Ok(Heard { callers, times, turned_away, took })
     }
 }
 
-async fn converse<C: Caller>(address: Arc<str>, mut caller: C, end: Instant) -> Result<(C, Vec<Duration>), Failure> {
+/// What went over one connection.
+struct Conversation<C> {
+    caller: C,
+    times: Vec<Duration>,
+    turned_away: u64,
+}
+
+async fn converse<C: Caller>(address: Arc<str>, caller: C, end: Instant) -> Result<Conversation<C>, Failure> {
     let mut stream = TcpStream::connect(&*address).await?;
     stream.set_nodelay(true)?;
-    let (mut request, mut answer, mut times) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut request, mut answer) = (Vec::new(), Vec::new());
+    let mut so_far = Conversation { caller, times: Vec::new(), turned_away: 0 };
     loop {
         let asked = now();
         request.clear();
-        if asked >= end || !caller.ask(&mut request) {
-            return Ok((caller, times));
+        if asked >= end || !so_far.caller.ask(&mut request) {
+            return Ok(so_far);
         }
         stream.write_all(&request).await?;
         let (status, head) = read(&mut stream, &mut answer).await?;
-        times.push(asked.elapsed());
+        let took = asked.elapsed();
         let body = answer.get(head..).unwrap_or_default();
-        caller.hear(status, body)?;
+        // A server that says so is not wrong, only full.
+        if status == 503 && member(body, "code") == Some("overloaded") {
+            so_far.turned_away += 1;
+            continue;
+        }
+        so_far.times.push(took);
+        so_far.caller.hear(status, body)?;
     }
 }
 
@@ -110,6 +136,6 @@ async fn read(stream: &mut TcpStream, answer: &mut Vec<u8>) -> Result<(u16, usiz
 }
 
 #[expect(clippy::disallowed_methods, reason = "measuring is all that this program does")]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }

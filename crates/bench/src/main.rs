@@ -1,13 +1,23 @@
-//! `just bench`: what a release build of `whatotp` does, beside a server that only says hello, in one run.
+//! `just bench`: what a release build of `whatotp` does, beside a server that only says hello, itself with stores that
+//! only remember, and the bare databases, in one run.
 //!
-//! Machines are noisy and differ, so what counts is the ratio to hello of the same round. A wrong answer ends the run; a
-//! slow one never does.
+//! Machines are noisy and differ, so what counts is the ratio to what else the same round measured. A wrong answer ends
+//! the run; a slow one never does.
 
+mod callers;
+mod database;
+mod growth;
 mod hello;
+mod http;
 mod load;
+mod meta;
+mod null;
+mod plot;
+mod raw;
 mod report;
 mod scenario;
 mod server;
+mod site;
 mod store;
 
 use std::path::PathBuf;
@@ -16,11 +26,21 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use growth::Rows;
+use load::Load;
+use meta::Meta;
+use report::Table;
+use site::Site;
+
 /// Why there is no result.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+/// Measures a release build of whatotp beside a server that only says hello
+///
+/// Each measurement is made in every round, in alternation, and printed is the median of all rounds. A server answers for a
+/// sixth of the time, at most half a second, before it is measured.
 #[derive(Parser)]
-#[command(name = "whatotp-bench", about = "Measures a release build of whatotp beside a server that only says hello")]
+#[command(name = "whatotp-bench")]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -39,6 +59,16 @@ struct Cli {
     /// What `whatotp` keeps its data in.
     #[arg(long, value_delimiter = ',', default_value = "sqlite,postgres")]
     stores: Vec<store::Engine>,
+    /// How many live sessions there are before, with their deliveries and their numbers' ledgers. Several are measured one
+    /// after the other; what is filled serves all rounds.
+    #[arg(long, value_delimiter = ',', default_value = "0", value_name = "SESSIONS")]
+    rows: Vec<u64>,
+    /// How many deliveries of the last year there are before.
+    #[arg(long, default_value_t = 0)]
+    deliveries: u64,
+    /// Draws throughput by connections and by sessions into this directory.
+    #[arg(long, value_name = "DIRECTORY")]
+    plot: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -46,12 +76,16 @@ enum Command {
     /// Be the server that says hello.
     #[command(hide = true)]
     Hello,
+    /// Be our own server with stores that only remember.
+    #[command(hide = true)]
+    Null,
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         Some(Command::Hello) => hello::serve(),
+        Some(Command::Null) => null::serve(),
         None => run(&cli),
     };
     match outcome {
@@ -68,18 +102,36 @@ fn run(cli: &Cli) -> Result<(), Failure> {
     let binary = cli.binary.clone().unwrap_or_else(|| own.with_file_name("whatotp"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut table = report::Table::default();
-        for connections in &cli.connections {
-            for round in 1..=cli.rounds {
-                let load = load::Load { connections: *connections, duration: Duration::from_secs(cli.seconds) };
-                report::say(&format!("{connections} connections, round {round} of {}", cli.rounds));
-                table.add(scenario::hello(&own, load).await?);
-                for engine in &cli.stores {
-                    table.add(scenario::whatotp(&binary, load, *engine).await?);
+        let (mut table, meta) = (Table::default(), Meta::start().await?);
+        for sessions in &cli.rows {
+            let rows = Rows { sessions: *sessions, deliveries: cli.deliveries };
+            // Filling takes long, so what is filled serves all rounds.
+            let mut filled = Vec::new();
+            for engine in cli.stores.iter().filter(|_| !rows.is_none()) {
+                report::say(&format!("filling {} with {sessions} sessions", engine.name()));
+                filled.push(Site::found(&binary, *engine, meta.settings(), rows).await?);
+            }
+            for connections in &cli.connections {
+                for round in 1..=cli.rounds {
+                    let load = Load { connections: *connections, duration: Duration::from_secs(cli.seconds) };
+                    let rounds = cli.rounds;
+                    report::say(&format!("{sessions} sessions, {connections} connections, round {round} of {rounds}"));
+                    table.add(*sessions, scenario::hello(&own, load).await?);
+                    table.add(*sessions, scenario::null(&own, load).await?);
+                    for site in &filled {
+                        table.add(*sessions, scenario::whatotp(&binary, load, site, &meta).await?);
+                    }
+                    for engine in cli.stores.iter().filter(|_| rows.is_none()) {
+                        let site = Site::found(&binary, *engine, meta.settings(), rows).await?;
+                        table.add(*sessions, scenario::whatotp(&binary, load, &site, &meta).await?);
+                    }
                 }
             }
         }
         table.print();
+        if let Some(directory) = &cli.plot {
+            plot::write(directory, &table)?;
+        }
         Ok(())
     })
 }

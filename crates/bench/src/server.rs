@@ -4,42 +4,37 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
 use crate::Failure;
-use crate::store::{Engine, Store};
+use crate::load::now;
+use crate::site::Site;
 
 /// Linux counts processor time in hundredths of a second, whatever the kernel's own clock.
 const TICK: Duration = Duration::from_millis(10);
 
-/// It is killed when dropped, and its directory goes with it.
-pub(crate) struct Server {
+/// It is killed when dropped.
+pub(crate) struct Server<'a> {
     process: Child,
-    store: Store,
+    site: &'a Site,
     /// Where it listens: `127.0.0.1:41234`.
     pub(crate) address: String,
+    /// How long it took from its start until it listened.
+    pub(crate) took: Duration,
     /// What it printed before it listened.
-    pub(crate) printed: String,
+    printed: String,
     _lines: Lines<BufReader<ChildStdout>>,
-    _directory: TempDir,
 }
 
-impl Server {
-    pub(crate) async fn start(
-        binary: &Path,
-        arguments: &[&str],
-        settings: &[(&str, &str)],
-        engine: Engine,
-    ) -> Result<Self, Failure> {
-        let (store, directory) = (Store::start(engine).await?, TempDir::new()?);
+impl<'a> Server<'a> {
+    pub(crate) async fn start(binary: &Path, arguments: &[&str], site: &'a Site) -> Result<Self, Failure> {
+        let start = now();
         let mut process = Command::new(binary)
             .args(arguments)
-            .current_dir(directory.path())
+            .current_dir(site.directory.path())
             .env_clear()
-            .envs(settings.iter().copied())
-            .envs(store.settings())
+            .envs(site.settings())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -50,8 +45,8 @@ impl Server {
         let (mut lines, mut printed) = (BufReader::new(output).lines(), String::new());
         while let Some(line) = lines.next_line().await? {
             if let Some(address) = line.strip_prefix("listening on http://") {
-                let address = address.to_owned();
-                return Ok(Self { process, store, address, printed, _lines: lines, _directory: directory });
+                let (address, took) = (address.to_owned(), start.elapsed());
+                return Ok(Self { process, site, address, took, printed, _lines: lines });
             }
             printed.push_str(&line);
             printed.push('\n');
@@ -59,12 +54,26 @@ impl Server {
         Err(format!("{} ended before it listened:\n{printed}", binary.display()).into())
     }
 
+    /// The key that a first start shows.
+    pub(crate) fn test_key(&self) -> Result<&str, Failure> {
+        let key = self.printed.split_whitespace().find(|word| word.starts_with("sk_test_"));
+        Ok(key.ok_or("it showed no test key")?)
+    }
+
+    /// Ends it in good order.
+    pub(crate) async fn stop(mut self) -> Result<(), Failure> {
+        let id = self.process.id().ok_or("the server has ended")?.to_string();
+        Command::new("kill").args(["-s", "TERM", &id]).status().await?;
+        self.process.wait().await?;
+        Ok(())
+    }
+
     /// How long it, and what it keeps its data in, have had a processor so far. Processes that have ended meanwhile are
     /// missing: PostgreSQL's live as long as the connections, and those as long as the server.
     pub(crate) fn processor_time(&self) -> Result<Duration, Failure> {
         let id = self.process.id().ok_or("the server has ended")?;
         let mut ticks = 0_u32;
-        for id in self.store.processes()?.into_iter().chain([id]) {
+        for id in self.site.store.processes()?.into_iter().chain([id]) {
             let numbers = stat(id)?;
             ticks += numbers.iter().skip(11).take(2).map(|number| number.parse::<u32>()).sum::<Result<u32, _>>()?;
         }

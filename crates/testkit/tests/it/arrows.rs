@@ -22,8 +22,12 @@ const ARROWS: [(&str, &[&str]); 11] = [
     // Stands in for Meta, so it must not share a mistake with the client that it tests.
     ("whatotp-simulator", &[]),
     ("whatotp-testkit", &["whatotp-domain", "whatotp-vault", "whatotp-ports"]),
-    // Talks to binaries over sockets, and to nothing else. Starts a PostgreSQL and a Redis as the tests do.
-    ("whatotp-bench", &["whatotp-testkit"]),
+    // Talks to binaries over sockets, and starts a PostgreSQL and a Redis as the tests do. One of its servers is ours with
+    // stores that only remember.
+    (
+        "whatotp-bench",
+        &["whatotp", "whatotp-application", "whatotp-domain", "whatotp-ports", "whatotp-testkit", "whatotp-vault"],
+    ),
 ];
 const WIRING: &str = "whatotp";
 
