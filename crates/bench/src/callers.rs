@@ -87,7 +87,7 @@ impl Caller for Sends {
     }
 }
 
-/// Asks something of each session once.
+/// Asks something of each session once; where it stands, again and again.
 pub(crate) struct Each {
     pub(crate) key: Bearer,
     /// Session and code.
@@ -106,7 +106,10 @@ impl Caller for Each {
     fn ask(&mut self, request: &mut Vec<u8>) -> bool {
         let Some((session, code)) = self.left.pop_front() else { return false };
         match self.kind {
-            Kind::Status => get(request, &format!("/v1/otp/{session}"), self.key.header()),
+            Kind::Status => {
+                get(request, &format!("/v1/otp/{session}"), self.key.header());
+                self.left.push_back((session, code));
+            }
             Kind::Right | Kind::Wrong => {
                 let body = format!(r#"{{"session_id":"{session}","code":"{code}"}}"#);
                 post(request, "/v1/otp/verify", self.key.header(), &body);
@@ -146,8 +149,31 @@ impl Caller for Messages {
     }
 }
 
+/// Counts the sessions whose code has arrived.
+pub(crate) struct Arrivals {
+    pub(crate) key: Bearer,
+    pub(crate) left: Vec<String>,
+    pub(crate) arrived: usize,
+}
+
+impl Caller for Arrivals {
+    fn ask(&mut self, request: &mut Vec<u8>) -> bool {
+        let Some(session) = self.left.pop() else { return false };
+        get(request, &format!("/v1/otp/{session}"), self.key.header());
+        true
+    }
+
+    fn hear(&mut self, status: u16, body: &[u8]) -> Result<(), Failure> {
+        let session: Value = serde_json::from_slice(body)?;
+        let delivery = session.pointer("/delivery/status").and_then(Value::as_str);
+        expect(status == 200 && delivery.is_some(), status, body)?;
+        self.arrived += usize::from(delivery == Some("delivered"));
+        Ok(())
+    }
+}
+
 /// Reads session and code of the newest messages from the sandbox: so many, and not one more, because what is older may
-/// be filled in and say nothing.
+/// have been filled in and cannot be read.
 pub(crate) struct Inbox {
     pub(crate) key: Bearer,
     pub(crate) left: usize,

@@ -40,12 +40,14 @@ pub(crate) async fn fill(site: &Site, rows: Rows) -> Result<(), Failure> {
             database.run(&format!("BEGIN; {statements} COMMIT;")).await?;
         }
     }
-    database
-        .run(match database {
-            Database::Sqlite(_) => "PRAGMA wal_checkpoint(TRUNCATE);",
-            Database::Postgres(_) => "VACUUM ANALYZE; CHECKPOINT;",
-        })
-        .await
+    let afterwards: &[&str] = match database {
+        Database::Sqlite(_) => &["PRAGMA wal_checkpoint(TRUNCATE);"],
+        Database::Postgres(_) => &["VACUUM ANALYZE", "CHECKPOINT"],
+    };
+    for statement in afterwards {
+        database.run(statement).await?;
+    }
+    Ok(())
 }
 
 async fn statements(

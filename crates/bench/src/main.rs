@@ -108,7 +108,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
             // Filling takes long, so what is filled serves all rounds.
             let mut filled = Vec::new();
             for engine in cli.stores.iter().filter(|_| !rows.is_none()) {
-                report::say(&format!("filling {} with {sessions} sessions", engine.name()));
+                report::say(&format!("filling {}", engine.name()));
                 filled.push(Site::found(&binary, *engine, meta.settings(), rows).await?);
             }
             for connections in &cli.connections {

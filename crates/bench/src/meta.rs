@@ -112,14 +112,19 @@ async fn read(stream: &mut TcpStream, request: &mut Vec<u8>) -> Result<Option<(b
 
 /// Reports that messages were sent, and then that they were delivered: one status in a webhook, as Meta mostly does.
 pub(crate) struct Webhooks {
-    left: VecDeque<String>,
+    /// With whether it is the second one.
+    left: VecDeque<(String, bool)>,
+    /// How many messages it has reported as delivered.
+    pub(crate) delivered: usize,
+    is_second: bool,
 }
 
 impl Webhooks {
     /// `at` in seconds since 1970.
     pub(crate) fn new<'a>(messages: impl Iterator<Item = &'a Taken>, at: i64) -> Self {
-        let both = messages.flat_map(|message| ["sent", "delivered"].map(|status| webhook(message, status, at)));
-        Self { left: both.collect() }
+        let both =
+            |message| [("sent", false), ("delivered", true)].map(|(status, is)| (webhook(message, status, at), is));
+        Self { left: messages.flat_map(both).collect(), delivered: 0, is_second: false }
     }
 }
 
@@ -131,7 +136,8 @@ fn webhook(Taken { id, to, reference }: &Taken, status: &str, at: i64) -> String
 
 impl Caller for Webhooks {
     fn ask(&mut self, request: &mut Vec<u8>) -> bool {
-        let Some(body) = self.left.pop_front() else { return false };
+        let Some((body, is_second)) = self.left.pop_front() else { return false };
+        self.is_second = is_second;
         // A key of any length will do.
         let Ok(mac) = Hmac::<Sha256>::new_from_slice(APP_SECRET.as_bytes()) else { return false };
         let mac = mac.chain_update(&body).finalize().into_bytes();
@@ -145,6 +151,7 @@ impl Caller for Webhooks {
     }
 
     fn hear(&mut self, status: u16, body: &[u8]) -> Result<(), Failure> {
+        self.delivered += usize::from(self.is_second);
         expect(status == 200, status, body)
     }
 }

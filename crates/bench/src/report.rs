@@ -1,9 +1,11 @@
 //! What is printed.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
+use std::error::Error;
 use std::io::Write as _;
 use std::time::Duration;
+
+use whatotp_application::error_chain;
 
 use crate::load::Heard;
 
@@ -142,6 +144,6 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-pub(crate) fn complain(why: &dyn Display) {
-    let _ = writeln!(std::io::stderr(), "error: {why}");
+pub(crate) fn complain(why: &(dyn Error + 'static)) {
+    let _ = writeln!(std::io::stderr(), "error: {}", error_chain(why));
 }
