@@ -40,10 +40,7 @@ static MIGRATIONS: &[Migration] = &[
         "2026-11-23-000008_delivery_log",
         include_str!("../../../../../migrations/postgres/2026-11-23-000008_delivery_log/up.sql"),
     ),
-    (
-        "2026-11-23-000009_domains",
-        include_str!("../../../../../migrations/postgres/2026-11-23-000009_domains/up.sql"),
-    ),
+    ("2026-11-23-000009_domains", include_str!("../../../../../migrations/postgres/2026-11-23-000009_domains/up.sql")),
 ];
 
 /// One number for all who migrate: "whatotp" in ASCII.

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use diesel::connection::DefaultLoadingMode;
 use diesel::dsl::auto_type;
 use diesel::prelude::*;
 use whatotp_domain::{AccountScope, Delivery, DeliveryEvent, DeliveryId, DeliveryStatus, Timestamp};
@@ -159,7 +160,13 @@ fetch!(
     " FROM deliveries WHERE account_id = ?1 AND id = ?2 AND mode = ?3 AND lease_token = ?4 AND leased = 1"
 );
 
-fetch!(Due -> DeliveryRow, "SELECT ", " FROM deliveries WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2");
+fetch!(
+    /// Whoever asks stops when he has enough: a bound LIMIT takes part in SQLite's planning, and has the statement prepared
+    /// anew for each value.
+    Due -> DeliveryRow,
+    "SELECT ",
+    " FROM deliveries WHERE due_at <= ?1 ORDER BY due_at"
+);
 
 change!(
     TakeLease,
@@ -340,7 +347,8 @@ fn claim_due(
     limit: u32,
     now: Timestamp,
 ) -> Result<Vec<ClaimedDelivery>, Failure> {
-    let due: Vec<DeliveryRow> = fetching::<Due>(values![now.unix_ms(), i64::from(limit)]).load(connection)?;
+    let due = fetching::<Due>(values![now.unix_ms()]).load_iter::<DeliveryRow, DefaultLoadingMode>(connection)?;
+    let due: Vec<DeliveryRow> = due.take(limit.try_into().unwrap_or(usize::MAX)).collect::<QueryResult<_>>()?;
     let mut claimed = Vec::with_capacity(due.len());
     for row in due {
         let (account, mode, id, token) = (row.account_id.clone(), row.mode.clone(), row.id.clone(), row.next_token());

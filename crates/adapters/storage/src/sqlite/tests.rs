@@ -189,7 +189,7 @@ async fn no_statement_scans_a_table_and_the_outbox_is_read_through_its_index() {
         let plan = plan.replace("SCAN CONSTANT ROW", "");
         assert!(!plan.contains("SCAN") || plan.contains("deliveries_due"), "{sql}\n{plan}");
         assert!(!plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
-        if sql.contains("`due_at` <=") || sql.contains("ORDER BY `deliveries`.`due_at`") {
+        if sql.contains("due_at <=") || sql.contains("ORDER BY `deliveries`.`due_at`") {
             assert!(
                 plan.contains("USING INDEX deliveries_due") || plan.contains("COVERING INDEX deliveries_due"),
                 "{sql}\n{plan}"
@@ -217,7 +217,7 @@ async fn the_statements_of_a_request_are_prepared_once() {
     // A bound LIMIT takes part in SQLite's planning, so SQLite itself prepares such a statement anew for each value.
     // Diesel's `first` adds one, which is why it is not used here: `get_result` reads one row as well.
     let with_limit: Vec<&String> = first.run.iter().filter(|sql| sql.contains("LIMIT")).collect();
-    assert!(matches!(with_limit[..], [only] if only.contains("`due_at` <=")), "{with_limit:#?}");
+    assert!(with_limit.is_empty(), "{with_limit:#?}");
 }
 
 #[tokio::test]

@@ -1,0 +1,1 @@
+-- SQLite compiles a table's checks into each prepared statement, and has no domains: there is nothing to change.
