@@ -36,6 +36,7 @@ mod otp_status;
 mod outcome;
 mod overview;
 mod passwords;
+mod places;
 mod policy;
 mod redaction;
 mod resend_otp;
@@ -79,6 +80,7 @@ use crate::keys::{KeyUses, KnownKeys};
 use crate::notices::Told;
 use crate::overview::Overviews;
 use crate::passwords::PasswordWork;
+use crate::places::Places;
 use crate::retry_budget::RetryBudget;
 use crate::routing::Routing;
 use crate::template_sync::{Decisions, FirstSyncs};
@@ -183,6 +185,7 @@ pub struct Application {
     retries: Arc<RetryBudget>,
     first_syncs: Arc<FirstSyncs>,
     decisions: Arc<Decisions>,
+    places: Arc<Places>,
     key_uses: Arc<KeyUses>,
     known_keys: Arc<KnownKeys>,
     destinations: Arc<Fresh<Destinations>>,
@@ -216,6 +219,7 @@ impl Application {
             retries: Arc::default(),
             first_syncs: Arc::default(),
             decisions: Arc::default(),
+            places: Arc::default(),
             key_uses: Arc::default(),
             known_keys: Arc::default(),
             destinations: Arc::default(),

@@ -1,3 +1,4 @@
+use tokio::sync::OwnedSemaphorePermit;
 use whatotp_domain::{
     AccountScope, Asked, DeliveryError, DeliveryId, PhoneNumber, SendRefused, SessionId, SessionStatus, Timestamp,
 };
@@ -43,6 +44,7 @@ impl Application {
         asked: Asked,
         claim: Option<Claim>,
     ) -> Result<OtpResent, Failure> {
+        let place = self.take_in()?;
         if !self.is_open(scope).await? {
             return Ok(OtpResent::ChannelUnavailable);
         }
@@ -54,7 +56,7 @@ impl Application {
             Ok(admitted) => admitted,
             Err(refused) => return Ok(OtpResent::NotAdmitted(refused)),
         };
-        let resent = self.resend_to(earlier, to, asked, claim).await?;
+        let resent = self.resend_to(earlier, to, (asked, claim), place).await?;
         self.close(admitted, matches!(resent, OtpResent::Sent(_) | OtpResent::Unreachable(_))).await?;
         Ok(resent)
     }
@@ -63,8 +65,8 @@ impl Application {
         &self,
         earlier: SessionRecord,
         to: PhoneNumber,
-        asked: Asked,
-        claim: Option<Claim>,
+        (asked, claim): (Asked, Option<Claim>),
+        place: OwnedSemaphorePermit,
     ) -> Result<OtpResent, Failure> {
         let (scope, id) = (earlier.session.scope, earlier.session.id);
         let first = self.ports.deliveries.find_delivery(scope, earlier.delivery).await?;
@@ -92,6 +94,7 @@ impl Application {
             Some(Resent::Finished(status)) => return Ok(OtpResent::Finished(status)),
             Some(Resent::Replay(prior)) => return Ok(OtpResent::Replay(prior)),
         };
+        drop(place);
 
         let attempt = self.hand_over_otp(&record, &delivery, to).await?;
         match &attempt.handed_over.outcome {

@@ -53,6 +53,7 @@ pub enum MessageSent {
 impl Application {
     /// Stores a message for the worker. When it answers `Queued`, the message survives a crash.
     pub async fn send_message(&self, command: SendMessage) -> Result<MessageSent, Failure> {
+        let _place = self.take_in()?;
         let admitted = match self.admit(command.scope, &command.to, Carried::Message).await? {
             Ok(admitted) => admitted,
             Err(refused) => return Ok(MessageSent::NotAdmitted(refused)),

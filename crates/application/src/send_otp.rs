@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use tokio::sync::OwnedSemaphorePermit;
 use whatotp_domain::{
     AccountScope, Asked, CodeLength, DeliveryError, DeliveryId, GuessRefused, Locale, Metadata, OtpSession,
     PhoneNumber, Purpose, SendRefused, SessionId, SessionTtl,
@@ -63,18 +64,24 @@ pub enum OtpSent {
 impl Application {
     /// Issues a session and makes the first attempt to deliver its code.
     pub async fn send_otp(&self, command: SendOtp) -> Result<OtpSent, Failure> {
+        let place = self.take_in()?;
         let client_ip = self.client_ip_index(command.scope, command.client_ip);
         let admitted =
             match self.admit(command.scope, &command.to, Carried::Code { client_ip: client_ip.clone() }).await? {
                 Ok(admitted) => admitted,
                 Err(refused) => return Ok(OtpSent::NotAdmitted(refused)),
             };
-        let sent = self.issue_otp(command, client_ip).await?;
+        let sent = self.issue_otp(command, client_ip, place).await?;
         self.close(admitted, matches!(sent, OtpSent::Sent(_) | OtpSent::Unreachable(_))).await?;
         Ok(sent)
     }
 
-    async fn issue_otp(&self, command: SendOtp, client_ip: Option<String>) -> Result<OtpSent, Failure> {
+    async fn issue_otp(
+        &self,
+        command: SendOtp,
+        client_ip: Option<String>,
+        place: OwnedSemaphorePermit,
+    ) -> Result<OtpSent, Failure> {
         let SendOtp { scope, to, length, purpose, locale, ttl, metadata, asked, claim, .. } = command;
         if !self.is_open(scope).await? {
             return Ok(OtpSent::ChannelUnavailable);
@@ -112,6 +119,8 @@ impl Application {
             Issued::NoGuesses(refused) => return Ok(OtpSent::NoGuesses(refused)),
             Issued::Replay(prior) => return Ok(OtpSent::Replay(prior)),
         };
+        // Others may come while the provider takes its time.
+        drop(place);
         if let Some(superseded) = &superseded {
             self.ports.wakeups.announce(Topic::Session(superseded.session));
         }

@@ -1,6 +1,8 @@
-//! A closed loop over connections that stay open: each sends its next request when the answer to the last is there.
+//! Requests over connections that stay open. In a closed loop each sends its next request when the answer to the last is
+//! there; in an open one the requests come at a rate, however long the answers take.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -18,6 +20,8 @@ const WARM_UP: Duration = Duration::from_millis(500);
 pub(crate) struct Load {
     pub(crate) connections: usize,
     pub(crate) duration: Duration,
+    /// How many requests a second there are in an open loop. A closed loop has none.
+    pub(crate) rate: Option<u32>,
 }
 
 /// What one connection asks.
@@ -34,8 +38,8 @@ pub(crate) struct Heard<C> {
     pub(crate) callers: Vec<C>,
     /// The time of each request that was answered, sorted.
     pub(crate) times: Vec<Duration>,
-    /// How many requests were turned away with 503 `overloaded`.
-    pub(crate) turned_away: u64,
+    /// The time of each request that was turned away with 503 `overloaded`, sorted.
+    pub(crate) turned_away: Vec<Duration>,
     pub(crate) took: Duration,
 }
 
@@ -47,9 +51,14 @@ impl<C> Heard<C> {
 
     /// The time that so many of a thousand requests stayed within.
     pub(crate) fn within(&self, of_thousand: usize) -> Duration {
-        let last = self.times.len().saturating_sub(1);
-        self.times.get((self.times.len() * of_thousand / 1000).min(last)).copied().unwrap_or_default()
+        within(&self.times, of_thousand)
     }
+}
+
+/// The time that so many of a thousand stayed within; the times are sorted.
+pub(crate) fn within(times: &[Duration], of_thousand: usize) -> Duration {
+    let last = times.len().saturating_sub(1);
+    times.get((times.len() * of_thousand / 1000).min(last)).copied().unwrap_or_default()
 }
 
 impl Load {
@@ -63,20 +72,47 @@ impl Load {
         let address: Arc<str> = address.into();
         let mut tasks = JoinSet::new();
         let start = now();
-        let end = start + self.duration;
+        let schedule =
+            Arc::new(Schedule { start, end: start + self.duration, rate: self.rate, asked: AtomicU32::new(0) });
         for caller in callers {
-            tasks.spawn(converse(address.clone(), caller, end));
+            tasks.spawn(converse(address.clone(), caller, schedule.clone()));
         }
-        let (mut callers, mut times, mut turned_away) = (Vec::new(), Vec::new(), 0);
+        let (mut callers, mut times, mut turned_away) = (Vec::new(), Vec::new(), Vec::new());
         while let Some(done) = tasks.join_next().await {
             let one: Conversation<C> = done??;
             callers.push(one.caller);
             times.extend(one.times);
-            turned_away += one.turned_away;
+            turned_away.extend(one.turned_away);
         }
         let took = start.elapsed();
         times.sort_unstable();
+        turned_away.sort_unstable();
         Ok(Heard { callers, times, turned_away, took })
+    }
+}
+
+/// When what is asked, by all connections together.
+struct Schedule {
+    start: Instant,
+    end: Instant,
+    rate: Option<u32>,
+    asked: AtomicU32,
+}
+
+impl Schedule {
+    /// Waits until it is time for the next request. Returns when that is, which may be over; `None` at the end.
+    async fn next(&self) -> Option<Instant> {
+        let at = match self.rate {
+            None => now(),
+            Some(rate) => {
+                self.start + Duration::from_secs(1) * self.asked.fetch_add(1, Ordering::Relaxed) / rate.max(1)
+            }
+        };
+        if at >= self.end {
+            return None;
+        }
+        tokio::time::sleep_until(at.into()).await;
+        Some(at)
     }
 }
 
@@ -84,18 +120,23 @@ impl Load {
 struct Conversation<C> {
     caller: C,
     times: Vec<Duration>,
-    turned_away: u64,
+    turned_away: Vec<Duration>,
 }
 
-async fn converse<C: Caller>(address: Arc<str>, caller: C, end: Instant) -> Result<Conversation<C>, Failure> {
+async fn converse<C: Caller>(
+    address: Arc<str>,
+    caller: C,
+    schedule: Arc<Schedule>,
+) -> Result<Conversation<C>, Failure> {
     let mut stream = TcpStream::connect(&*address).await?;
     stream.set_nodelay(true)?;
     let (mut request, mut answer) = (Vec::new(), Vec::new());
-    let mut so_far = Conversation { caller, times: Vec::new(), turned_away: 0 };
+    let mut so_far = Conversation { caller, times: Vec::new(), turned_away: Vec::new() };
     loop {
-        let asked = now();
+        // In an open loop a request's time begins when it was due: what waits for a connection waits, too.
+        let Some(asked) = schedule.next().await else { return Ok(so_far) };
         request.clear();
-        if asked >= end || !so_far.caller.ask(&mut request) {
+        if !so_far.caller.ask(&mut request) {
             return Ok(so_far);
         }
         stream.write_all(&request).await?;
@@ -104,7 +145,7 @@ async fn converse<C: Caller>(address: Arc<str>, caller: C, end: Instant) -> Resu
         let body = answer.get(head..).unwrap_or_default();
         // A server that says so is not wrong, only full.
         if status == 503 && member(body, "code") == Some("overloaded") {
-            so_far.turned_away += 1;
+            so_far.turned_away.push(took);
             continue;
         }
         so_far.times.push(took);

@@ -12,8 +12,10 @@ mod http;
 mod load;
 mod meta;
 mod null;
+mod overload;
 mod plot;
 mod raw;
+mod readers;
 mod report;
 mod scenario;
 mod server;
@@ -76,6 +78,9 @@ enum Command {
     /// Be the server that says hello.
     #[command(hide = true)]
     Hello,
+    /// Ask for five times as many codes as the server can send, and for live codes at the most that Meta takes from one
+    /// sender.
+    Overload,
     /// Be our own server with stores that only remember.
     #[command(hide = true)]
     Null,
@@ -86,6 +91,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Some(Command::Hello) => hello::serve(),
         Some(Command::Null) => null::serve(),
+        Some(Command::Overload) => overloaded(&cli),
         None => run(&cli),
     };
     match outcome {
@@ -97,10 +103,32 @@ fn main() -> ExitCode {
     }
 }
 
+fn overloaded(cli: &Cli) -> Result<(), Failure> {
+    let (runtime, binary, duration) = (runtime()?, cli.binary()?, Duration::from_secs(cli.seconds));
+    runtime.block_on(async {
+        let meta = Meta::start().await?;
+        for engine in &cli.stores {
+            overload::overload(&binary, *engine, duration).await?;
+            overload::delivery(&binary, *engine, duration, &meta).await?;
+        }
+        Ok(())
+    })
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+impl Cli {
+    fn binary(&self) -> Result<PathBuf, Failure> {
+        let own = std::env::current_exe()?;
+        Ok(self.binary.clone().unwrap_or_else(|| own.with_file_name("whatotp")))
+    }
+}
+
 fn run(cli: &Cli) -> Result<(), Failure> {
     let own = std::env::current_exe()?;
-    let binary = cli.binary.clone().unwrap_or_else(|| own.with_file_name("whatotp"));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let (runtime, binary) = (runtime()?, cli.binary()?);
     runtime.block_on(async {
         let (mut table, meta) = (Table::default(), Meta::start().await?);
         for sessions in &cli.rows {
@@ -113,7 +141,8 @@ fn run(cli: &Cli) -> Result<(), Failure> {
             }
             for connections in &cli.connections {
                 for round in 1..=cli.rounds {
-                    let load = Load { connections: *connections, duration: Duration::from_secs(cli.seconds) };
+                    let load =
+                        Load { connections: *connections, duration: Duration::from_secs(cli.seconds), rate: None };
                     let rounds = cli.rounds;
                     report::say(&format!("{sessions} sessions, {connections} connections, round {round} of {rounds}"));
                     table.add(*sessions, scenario::hello(&own, load).await?);

@@ -31,6 +31,7 @@ pub(crate) struct Taken {
 pub(crate) struct Meta {
     url: String,
     taken: Arc<Mutex<Vec<Taken>>>,
+    connections: Arc<AtomicU64>,
 }
 
 impl Meta {
@@ -38,12 +39,15 @@ impl Meta {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let (url, taken) = (format!("http://{}", listener.local_addr()?), Arc::<Mutex<Vec<Taken>>>::default());
         let (messages, ids) = (taken.clone(), Arc::new(AtomicU64::new(0)));
+        let connections = Arc::<AtomicU64>::default();
+        let counted = connections.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
                 tokio::spawn(talk(stream, messages.clone(), ids.clone()));
             }
         });
-        Ok(Self { url, taken })
+        Ok(Self { url, taken, connections })
     }
 
     /// How `whatotp` is told.
@@ -57,6 +61,11 @@ impl Meta {
             ("VERIFY_TOKEN", "a-word-of-the-bench"),
         ];
         settings.map(|(name, value)| (format!("WHATOTP_WHATSAPP__{name}"), value.to_owned())).into()
+    }
+
+    /// How many connections were ever made to it.
+    pub(crate) fn connections(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// What it took since this was last asked.

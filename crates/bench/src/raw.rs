@@ -70,7 +70,7 @@ fn new_id(outside: &Outside) -> Result<String, Failure> {
 fn heard(start: Instant, mut times: Vec<std::time::Duration>) -> Heard<()> {
     let took = start.elapsed();
     times.sort_unstable();
-    Heard { callers: Vec::new(), times, turned_away: 0, took }
+    Heard { callers: Vec::new(), times, turned_away: Vec::new(), took }
 }
 
 /// One connection, as there is one that writes in the server.

@@ -41,7 +41,17 @@ impl Row {
         let count = u32::try_from(heard.times.len()).unwrap_or(u32::MAX).max(1);
         let (per_second, p50, p99) = (Some(heard.per_second()), heard.within(500), heard.within(990));
         let (processor, memory) = used.map(|used| (used.processor / count, used.memory)).unzip();
-        Self { store, what, connections, per_second, p50, p99, processor, memory, errors: heard.turned_away }
+        Self {
+            store,
+            what,
+            connections,
+            per_second,
+            p50,
+            p99,
+            processor,
+            memory,
+            errors: u64::try_from(heard.turned_away.len()).unwrap_or(u64::MAX),
+        }
     }
 
     /// How long it took until it listened: there is one of it in a round.

@@ -6,10 +6,11 @@ use std::time::Duration;
 use whatotp::wiring::Outside;
 
 use crate::Failure;
-use crate::callers::{Arrivals, Bearer, Each, Hello, Inbox, Kind, Messages, Numbers, Sends};
+use crate::callers::{Bearer, Each, Hello, Kind, Messages, Numbers, Sends};
 use crate::load::{Caller, Load};
 use crate::meta::{Meta, Taken, Webhooks};
 use crate::raw;
+use crate::readers::{Arrivals, Inbox};
 use crate::report::{Row, Used};
 use crate::server::Server;
 use crate::site::Site;
@@ -151,7 +152,7 @@ fn other(code: &str) -> String {
 
 /// Reads session and code of the newest messages from the sandbox.
 async fn codes(server: &Server<'_>, key: &Bearer, count: usize) -> Result<Vec<Session>, Failure> {
-    let one = Load { connections: 1, duration: PATIENCE };
+    let one = Load { connections: 1, duration: PATIENCE, rate: None };
     let reader = Inbox { key: key.clone(), left: count, cursor: String::new(), codes: Vec::new() };
     let read = one.run(&server.address, vec![reader]).await?;
     let codes: Vec<_> = read.callers.into_iter().flat_map(|reader| reader.codes).collect();

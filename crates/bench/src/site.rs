@@ -57,7 +57,7 @@ impl Site {
         let first = Server::start(binary, &[], &site).await?;
         let test = Bearer::new(first.test_key()?);
         let send = Sends { most: 1, ..Sends::new(&test, &site.numbers) };
-        Load { connections: 1, duration: PATIENCE }.run(&first.address, vec![send]).await?;
+        Load { connections: 1, duration: PATIENCE, rate: None }.run(&first.address, vec![send]).await?;
         first.stop().await?;
         let live = create_key(binary, site.directory.path(), &site.settings(), Mode::Live);
         site.keys = Some((test, Bearer::new(&live)));

@@ -304,6 +304,9 @@ pub trait DeliveryStore: Send + Sync {
 
     /// Merges what a worker did into a delivery and ends its lease. The events are merged forward only.
     ///
+    /// MUST NOT be [`Overloaded`](crate::StoreError::Overloaded): a message that has left, and of which nobody can say so, may
+    /// leave once more. When others wait it waits, before those who come to begin something.
+    ///
     /// MUST write nothing and return `None` when the lease is no longer the worker's. Otherwise returns the way of the
     /// delivery after the merge, which takes in what was reported before the provider's id was known here.
     async fn progress(&self, lease: &Lease, progress: Progress) -> StoreResult<Option<Delivery>>;

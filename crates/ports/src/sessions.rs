@@ -252,6 +252,8 @@ pub trait SessionStore: Send + Sync {
     /// the claim are gone; a new session is gone too with the guesses that it held, and the one it superseded is pending
     /// again if its time is not over, with the attempts it had
     /// ([`NumberLedgers::reinstate`](whatotp_domain::NumberLedgers::reinstate)). Does nothing when the session has moved on.
+    ///
+    /// MUST NOT be [`Overloaded`](crate::StoreError::Overloaded): what was begun is ended, however many wait.
     async fn withdraw(&self, withdrawal: Withdrawal, now: Timestamp) -> StoreResult<()>;
 
     /// Charges one attempt to a pending session and, when `matched`, consumes it.

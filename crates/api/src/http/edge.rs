@@ -20,6 +20,9 @@ use super::unread::UnreadBody;
 use crate::context::Context;
 use crate::errors::ErrorCode;
 
+/// Where codes and messages are asked for.
+const BEGINNINGS: [&str; 2] = ["/v1/otp/send", "/v1/messages/send"];
+
 /// The query of a long poll, and how long it may ask to wait.
 const LONG_POLL: &str = "wait_seconds=";
 const LONGEST_POLL: Duration = Duration::from_secs(25);
@@ -37,17 +40,24 @@ pub(crate) async fn edge(
     let unread = UnreadBody::of(&mut request);
     let (started, method) = (Instant::now(), request.method().clone());
     let (allowed, tls) = (allowed_time(&request), is_behind_tls(&request));
-    // A panic must not cost the caller an answer, or the process its life.
-    let answering = AssertUnwindSafe(next.call(request)).catch_unwind();
-    let Ok(outcome) = tokio::time::timeout(allowed, answering).await else {
-        return Err(log_without_route(Problem::new(ErrorCode::Overloaded).retry_after(1), id, &method).into());
-    };
-    let response = match outcome {
-        Ok(Ok(response)) => response.map_into_boxed_body(),
-        Ok(Err(error)) => return Err(log_without_route(problem_of(&error), id, &method).into()),
-        Err(_panic) => {
-            tracing::error!(request.id = id.map(tracing::field::display), "a handler panicked; the panic stands above");
-            return Err(log_without_route(Problem::new(ErrorCode::InternalError), id, &method).into());
+    let response = if is_one_too_many(&request) {
+        request.into_response(Problem::new(ErrorCode::Overloaded).retry_after(1).error_response())
+    } else {
+        // A panic must not cost the caller an answer, or the process its life.
+        let answering = AssertUnwindSafe(next.call(request)).catch_unwind();
+        let Ok(outcome) = tokio::time::timeout(allowed, answering).await else {
+            return Err(log_without_route(Problem::new(ErrorCode::Overloaded).retry_after(1), id, &method).into());
+        };
+        match outcome {
+            Ok(Ok(response)) => response.map_into_boxed_body(),
+            Ok(Err(error)) => return Err(log_without_route(problem_of(&error), id, &method).into()),
+            Err(_panic) => {
+                tracing::error!(
+                    request.id = id.map(tracing::field::display),
+                    "a handler panicked; the panic stands above"
+                );
+                return Err(log_without_route(Problem::new(ErrorCode::InternalError), id, &method).into());
+            }
         }
     };
     let mut response = finish(response, id);
@@ -57,6 +67,13 @@ pub(crate) async fn edge(
         Some(unread) => unread.until_sent(response),
         None => response,
     })
+}
+
+/// Whether a request would begin what there is no room for. To find out who asks, and what for, would cost as much as it
+/// costs to send: with five times as many requests as a server can serve it would serve none.
+fn is_one_too_many(request: &ServiceRequest) -> bool {
+    let ctx = request.app_data::<web::Data<Context>>();
+    BEGINNINGS.contains(&request.path()) && ctx.is_some_and(|ctx| ctx.app.is_full())
 }
 
 /// How long a request may take: what its handler has, and before that what its body has, or a long poll.

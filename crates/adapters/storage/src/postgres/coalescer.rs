@@ -101,6 +101,17 @@ impl<O: Operation> Coalescer<O> {
             Err(_) => Err(Failure::Late.to_store_error()),
         }
     }
+
+    /// As [`call`](Self::call), for the end of what was begun: it is not turned away, and gets the next place in the queue
+    /// before anybody who comes to begin something.
+    pub(super) async fn finish(&self, operation: O) -> StoreResult<O::Answer> {
+        let (caller, answer) = oneshot::channel();
+        let finishing = async {
+            self.queue.send(Call { operation, caller }).await.map_err(|_closed| gone())?;
+            answer.await.unwrap_or_else(|_| Err(gone()))
+        };
+        timeout(self.answer_within, finishing).await.unwrap_or_else(|_| Err(Failure::Late.to_store_error()))
+    }
 }
 
 fn gone() -> StoreError {

@@ -36,7 +36,7 @@ impl DeliveryStore for PostgresStore {
     }
 
     async fn progress(&self, lease: &Lease, progress: Progress) -> StoreResult<Option<Delivery>> {
-        self.progress.call(Finish { lease: *lease, progress }).await
+        self.progress.finish(Finish { lease: *lease, progress }).await
     }
 
     async fn record_reports(&self, reports: Vec<Report>, now: Timestamp) -> StoreResult<Vec<Reported>> {

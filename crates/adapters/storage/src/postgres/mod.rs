@@ -45,7 +45,7 @@ use async_trait::async_trait;
 use diesel_async::AsyncPgConnection;
 use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use whatotp_ports::{StoreError, StoreResult};
 
 use self::claims::KeepAnswer;
@@ -131,6 +131,23 @@ impl PostgresStore {
         work: impl for<'a> Fn(&'a mut AsyncPgConnection) -> BoxFuture<'a, Result<T, Failure>> + Send + Sync + 'static,
     ) -> StoreResult<T> {
         let Ok(permit) = Arc::clone(&self.writers).try_acquire_owned() else { return Err(StoreError::Overloaded) };
+        self.write_with(permit, work).await
+    }
+
+    /// As [`PostgresStore::write`], for the end of what was begun: it is not turned away when others wait.
+    async fn finish<T: Send + 'static>(
+        &self,
+        work: impl for<'a> Fn(&'a mut AsyncPgConnection) -> BoxFuture<'a, Result<T, Failure>> + Send + Sync + 'static,
+    ) -> StoreResult<T> {
+        let Ok(permit) = Arc::clone(&self.writers).acquire_owned().await else { return Err(StoreError::Overloaded) };
+        self.write_with(permit, work).await
+    }
+
+    async fn write_with<T: Send + 'static>(
+        &self,
+        permit: OwnedSemaphorePermit,
+        work: impl for<'a> Fn(&'a mut AsyncPgConnection) -> BoxFuture<'a, Result<T, Failure>> + Send + Sync + 'static,
+    ) -> StoreResult<T> {
         let pool = self.pool.clone();
         let working = async move {
             let answer = pool.transaction(&work).await;

@@ -33,7 +33,7 @@ impl SessionStore for PostgresStore {
     }
 
     async fn withdraw(&self, withdrawal: Withdrawal, now: Timestamp) -> StoreResult<()> {
-        self.write(move |connection| {
+        self.finish(move |connection| {
             let withdrawal = withdrawal.clone();
             Box::pin(async move { withdraw::withdraw(connection, &withdrawal, now).await })
         })

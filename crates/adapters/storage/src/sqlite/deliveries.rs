@@ -41,7 +41,7 @@ impl DeliveryStore for SqliteStore {
 
     async fn progress(&self, lease: &Lease, progress: Progress) -> StoreResult<Option<Delivery>> {
         let lease = *lease;
-        self.write(move |connection| record_progress(connection, &lease, &progress)).await
+        self.finish(move |connection| record_progress(connection, &lease, &progress)).await
     }
 
     async fn record_reports(&self, reports: Vec<Report>, now: Timestamp) -> StoreResult<Vec<Reported>> {

@@ -193,6 +193,14 @@ impl SqliteStore {
         self.writer.call(operation).await
     }
 
+    /// As [`SqliteStore::write`], for the end of what was begun: it is not turned away when the queue is full.
+    async fn finish<T: Send + 'static>(
+        &self,
+        operation: impl FnMut(&mut SqliteConnection) -> Result<T, Failure> + Send + 'static,
+    ) -> StoreResult<T> {
+        self.writer.finish(operation).await
+    }
+
     /// Carries out `operation` on a reader: it sees one consistent state, and cannot write.
     async fn read<T: Send + 'static>(
         &self,

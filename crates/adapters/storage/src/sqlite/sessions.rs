@@ -31,7 +31,7 @@ impl SessionStore for SqliteStore {
     }
 
     async fn withdraw(&self, withdrawal: Withdrawal, now: Timestamp) -> StoreResult<()> {
-        self.write(move |connection| withdraw::withdraw(connection, &withdrawal, now)).await
+        self.finish(move |connection| withdraw::withdraw(connection, &withdrawal, now)).await
     }
 
     async fn settle_attempt(&self, attempt: Attempt, now: Timestamp) -> StoreResult<Option<Settled>> {

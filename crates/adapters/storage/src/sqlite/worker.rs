@@ -109,13 +109,30 @@ impl Workers {
     ) -> StoreResult<T> {
         let (caller, answer) = oneshot::channel();
         let job = Box::new(Call { operation, result: None, caller });
-        let gone = || StoreError::Unavailable("the store's thread has ended".into());
         match self.queue.as_ref().ok_or_else(gone)?.try_send(job) {
             Ok(()) => answer.await.unwrap_or_else(|_| Err(gone())),
             Err(TrySendError::Full(_)) => Err(StoreError::Overloaded),
             Err(TrySendError::Closed(_)) => Err(gone()),
         }
     }
+
+    /// As [`call`](Self::call), for the end of what was begun: it is not turned away, and gets the next place in the queue
+    /// before anybody who comes to begin something.
+    pub(super) async fn finish<T: Send + 'static>(
+        &self,
+        operation: impl FnMut(&mut SqliteConnection) -> Result<T, Failure> + Send + 'static,
+    ) -> StoreResult<T> {
+        let (caller, answer) = oneshot::channel();
+        let job = Box::new(Call { operation, result: None, caller });
+        match self.queue.as_ref().ok_or_else(gone)?.send(job).await {
+            Ok(()) => answer.await.unwrap_or_else(|_| Err(gone())),
+            Err(_closed) => Err(gone()),
+        }
+    }
+}
+
+fn gone() -> StoreError {
+    StoreError::Unavailable("the store's thread has ended".into())
 }
 
 impl Drop for Workers {

@@ -174,8 +174,12 @@ async fn a_full_queue_turns_callers_away_at_once() {
     recorder.begun.notified().await;
     let waiting = call_all(&coalescer, &[touch(&[1]), touch(&[2])]).await;
     assert!(matches!(coalescer.call(touch(&[3])).await, Err(StoreError::Overloaded)));
-    recorder.gate.add_permits(2);
-    for call in [first].into_iter().chain(waiting) {
+    let end = {
+        let coalescer = Arc::clone(&coalescer);
+        tokio::spawn(async move { coalescer.finish(touch(&[4])).await })
+    };
+    recorder.gate.add_permits(3);
+    for call in [first, end].into_iter().chain(waiting) {
         call.await.unwrap().unwrap();
     }
 }

@@ -151,6 +151,20 @@ async fn a_full_queue_says_so_at_once() {
 }
 
 #[tokio::test]
+async fn the_end_of_what_was_begun_waits_for_its_place_and_gets_it_first() {
+    let bench = leaked(1);
+    let (release, busy) = keep_busy(&bench.writer).await;
+    let waiting = queue(bench.writer.call(insert(1)));
+    let end = queue(bench.writer.finish(insert(2)));
+    drop(release);
+    busy.await.unwrap();
+    for call in [waiting, end] {
+        call.await.unwrap();
+    }
+    assert_eq!(stored(bench), [1, 2]);
+}
+
+#[tokio::test]
 async fn dropping_the_workers_carries_out_what_is_queued() {
     let bench = leaked(1024);
     let writer = Workers::writer(&bench.address, 16, Arc::new(AtomicU64::new(0))).unwrap();
