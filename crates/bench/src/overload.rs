@@ -34,19 +34,17 @@ pub(crate) async fn overload(binary: &Path, engine: Engine, seconds: Duration) -
     let normal = closed.run(&server.address, sends(closed.connections)).await?;
     let memory = server.peak_memory()?;
     let most = normal.per_second();
-    let sessions = normal.callers.iter().flat_map(|sender| &sender.sessions);
-    let left = sessions.map(|session| (session.clone(), "111111".to_owned())).collect();
     let flood = Load { connections: CONNECTIONS, duration: seconds, rate: Some(whole(most) * TIMES) };
-    let beside = Load { connections: 4, duration: seconds, rate: Some(VERIFICATIONS) };
-    let mut verifiers = vec![Each { key: key.clone(), left, kind: Kind::Wrong }];
-    verifiers.extend((1..beside.connections).map(|_| Each {
-        key: key.clone(),
-        left: <_>::default(),
-        kind: Kind::Wrong,
-    }));
+    let beside = Load { rate: Some(VERIFICATIONS), ..closed };
+    let wrong = |sender: Sends| {
+        let left = sender.sessions.into_iter().map(|session| (session, "111111".to_owned())).collect();
+        Each { key: key.clone(), left, kind: Kind::Wrong }
+    };
+    let usual = normal.within(990);
+    let verifiers = normal.callers.into_iter().map(wrong).collect();
     let (flooded, verified) =
         tokio::try_join!(flood.run(&server.address, sends(CONNECTIONS)), beside.run(&server.address, verifiers))?;
-    let (afterwards, usual) = (now(), normal.within(990));
+    let afterwards = now();
     let one = Load { connections: 1, duration: GIVE_UP, rate: None };
     loop {
         let next = vec![Sends { most: 1, ..Sends::new(key, &site.numbers) }];

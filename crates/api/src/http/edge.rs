@@ -5,7 +5,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage as _, HttpRequest, ResponseError as _, web};
+use actix_web::{Error, FromRequest as _, HttpMessage as _, HttpRequest, ResponseError as _, web};
 use futures_util::FutureExt as _;
 use serde_json::Value;
 use tokio::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use whatotp_application::error_chain;
 use whatotp_domain::RequestId;
 
 use super::authenticate::Caller;
+use super::body::Body;
 use super::client_ip::came_over_tls;
 use super::member::Member;
 use super::problem::{Problem, SAFE};
@@ -41,6 +42,9 @@ pub(crate) async fn edge(
     let (started, method) = (Instant::now(), request.method().clone());
     let (allowed, tls) = (allowed_time(&request), is_behind_tls(&request));
     let response = if is_one_too_many(&request) {
+        let (head, payload) = request.parts_mut();
+        // With its body unread the connection could not be used again. What is wrong with it does not matter now.
+        let _ = Body::from_request(head, payload).await;
         request.into_response(Problem::new(ErrorCode::Overloaded).retry_after(1).error_response())
     } else {
         // A panic must not cost the caller an answer, or the process its life.
