@@ -47,6 +47,10 @@ bench *ARGS:
     cargo build --release -p whatotp -p whatotp-bench
     target/release/whatotp-bench {{ ARGS }}
 
+# What the steps of a request take that touch neither socket nor database; with a NAME, only those
+micro *NAME:
+    cargo bench -p whatotp-bench --bench micro -- {{ NAME }}
+
 # The browser test alone
 e2e:
     ./scripts/test.sh e2e
