@@ -111,7 +111,10 @@ impl Schedule {
         if at >= self.end {
             return None;
         }
-        tokio::time::sleep_until(at.into()).await;
+        // A timer is a millisecond late even for a moment that is over.
+        if at > now() {
+            tokio::time::sleep_until(at.into()).await;
+        }
         Some(at)
     }
 }
